@@ -1,0 +1,151 @@
+"""What the supervisor and a worker say to each other.
+
+One stream per worker carries frames: four bytes of length, one msgpack array.  The first frame
+down is the spawn spec, the first one up is `Hello`.  Every `body`, `params` and `result` is JSON
+that is already final: the supervisor passes it on without looking inside.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from protocol.framing import pack
+from protocol.settings import Settings
+from protocol.thread import DynamicToolSpec, SessionSource, Thread, ThreadSource
+
+
+class Frame(Struct, array_like=True, tag=True):
+    """One message of a link."""
+
+
+# ---- down: supervisor to worker
+
+
+class StartThread(Frame):
+    """Be this thread.  The first call that follows is thread/start, thread/resume or thread/fork.
+
+    `rollout` is the file to load (resume) or to copy from (fork); `history` are response items
+    to begin with instead.  `next_seq` goes on counting where an earlier worker stopped.
+    """
+
+    thread_id: str
+    settings: Settings
+    rollout: str | None = None
+    forked_from: str | None = None
+    history: list[dict[str, Any]] | None = None
+    ephemeral: bool = False
+    name: str | None = None
+    source: SessionSource = "vscode"
+    thread_source: ThreadSource | None = None
+    dynamic_tools: list[DynamicToolSpec] = field(default_factory=list[DynamicToolSpec])
+    overrides: list[str] = field(default_factory=list[str])
+    next_seq: int = 0
+
+
+class Call(Frame):
+    """A client's request; `n` is ours and comes back with the reply."""
+
+    n: int
+    method: str
+    params: bytes
+
+
+class Answered(Frame):
+    """A client's answer to `Ask` number `k`."""
+
+    k: int
+    result: bytes
+
+
+class Refused(Frame):
+    """Nobody could or would answer `Ask` number `k`."""
+
+    k: int
+    message: str
+
+
+class Cancel(Frame):
+    """The caller of `n` has gone."""
+
+    n: int
+
+
+class Bye(Frame):
+    """End: finish what is on disk and leave within `seconds`."""
+
+    seconds: float
+    reason: str = ""
+
+
+# ---- up: worker to supervisor
+
+
+class Hello(Frame):
+    pid: int
+
+
+class Reply(Frame):
+    n: int
+    body: bytes
+
+
+class Failed(Frame):
+    n: int
+    code: int
+    message: str
+    data: Any = None
+
+
+class Ask(Frame):
+    """A question for the clients of this thread."""
+
+    k: int
+    method: str
+    params: bytes
+
+
+class Withdrawn(Frame):
+    """Question `k` needs no answer any more."""
+
+    k: int
+
+
+class Event(Frame):
+    """A finished notification.  `seq` rises by one per thread, across unloads too."""
+
+    seq: int
+    method: str
+    body: bytes
+
+
+class State(Frame):
+    """What the supervisor must be able to say about the thread without asking.
+
+    `thread` has no turns; `turn_id` names the running turn; `stored` is true once there is a
+    rollout on disk.
+    """
+
+    thread: Thread
+    turn_id: str | None = None
+    stored: bool = False
+
+
+class Log(Frame):
+    """Something an operator should read."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    message: str
+
+
+Down = StartThread | Call | Answered | Refused | Cancel | Bye
+Up = Hello | Reply | Failed | Ask | Withdrawn | Event | State | Log
+
+_encode = msgspec.msgpack.Encoder().encode
+decode_down = msgspec.msgpack.Decoder(Down).decode
+decode_up = msgspec.msgpack.Decoder(Up).decode
+
+
+def encode(frame: Frame) -> bytes:
+    """The frame with its length before it, ready for the stream."""
+    return pack(_encode(frame))

@@ -1,0 +1,78 @@
+"""Where one message ends and the next begins, without any I/O."""
+
+import struct
+from collections.abc import Iterator
+
+_LENGTH = struct.Struct(">I")
+FRAME_LIMIT = 1 << 30  # nothing that we frame comes near it; a longer length is a lost stream
+
+
+class Overlong(ValueError):
+    """A message beyond the limit; the splitter has passed over it and goes on."""
+
+
+def pack(payload: bytes) -> bytes:
+    return _LENGTH.pack(len(payload)) + payload
+
+
+class Frames:
+    """Splits a byte stream into payloads, each behind four bytes of length."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield each payload completed by `data`.
+
+        Raises ValueError when the stream cannot be one of ours.
+        """
+        whole = bytes(self._pending) + data if self._pending else data
+        start, end = 0, len(whole)
+        while end - start >= 4:
+            (length,) = _LENGTH.unpack_from(whole, start)
+            if length > FRAME_LIMIT:
+                raise ValueError(f"a frame of {length} bytes")
+            if end - start - 4 < length:
+                break
+            yield whole[start + 4 : start + 4 + length]
+            start += 4 + length
+        self._pending = bytearray(whole[start:])
+
+
+class Lines:
+    """Splits a byte stream into lines of at most `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._pending: list[bytes] = []
+        self._size = 0
+        self._skipping = False
+
+    def feed(self, data: bytes) -> Iterator[bytes | Overlong]:
+        """Yield each line completed by `data`, without its end, and an Overlong for each skipped."""
+        *whole, rest = data.split(b"\n")
+        for piece in whole:
+            yield from self._finish(piece)
+        self._keep(rest)
+
+    def close(self) -> Iterator[bytes | Overlong]:
+        """Yield what stood on a last line without an end."""
+        if self._pending or self._skipping:
+            yield from self._finish(b"")
+
+    def _keep(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > self._limit:
+            self._skipping = True
+            self._pending.clear()
+        elif piece:
+            self._pending.append(piece)
+
+    def _finish(self, piece: bytes) -> Iterator[bytes | Overlong]:
+        self._keep(piece)
+        skipped, line = self._skipping, b"".join(self._pending)
+        self._pending, self._size, self._skipping = [], 0, False
+        if skipped:
+            yield Overlong(f"a line of more than {self._limit} bytes")
+        elif line := line.strip():
+            yield line

@@ -1,0 +1,281 @@
+"""The table: every request, every question to a client, every notification; one row each.
+
+A row is a value that carries its params and result types, so handlers and the test client are
+checked against it at both ends.  `by` says who serves a request: `here` is the supervisor,
+`thread_id` the worker of the thread that this field names.  A method without a row is unknown.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from protocol import (
+    account,
+    approval,
+    config,
+    hook,
+    initialize,
+    item,
+    mcp,
+    model,
+    skill,
+    thread,
+    turn,
+)
+from protocol.envelope import notification
+from protocol.errors import DECODE_ERRORS, invalid, undecodable
+from protocol.wire import Nothing
+
+P = TypeVar("P", bound=Struct)
+R = TypeVar("R", bound=Struct)
+Scope = Literal["here", "thread_id"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Method(Generic[P, R]):
+    """A request: a client's to us, or a question of ours to a client."""
+
+    name: str
+    params: type[P]
+    result: type[R]
+    by: Scope = "here"
+    experimental: bool = False
+
+    def decode(self, params: bytes) -> P:
+        """Raises RpcError in the reference server's words."""
+        try:
+            if params == b"null" and not self.params.__struct_fields__:
+                return self.params()
+            return _decoder(self.params)(params)
+        except DECODE_ERRORS as error:
+            raise undecodable(error) from None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Notification(Generic[P]):
+    name: str
+    params: type[P]
+
+    def encode(self, params: P) -> bytes:
+        return notification(self.name, params)
+
+
+REQUESTS: dict[str, Method[Any, Any]] = {}
+QUESTIONS: dict[str, Method[Any, Any]] = {}
+NOTIFICATIONS: dict[str, Notification[Any]] = {}
+_decoders: dict[type[Struct], Callable[[bytes], Any]] = {}
+
+
+def _decoder(shape: type[P]) -> Callable[[bytes], P]:
+    if (
+        shape not in _decoders
+    ):  # built at first use: 100 decoders cost 3 ms that a start can do without
+        _decoders[shape] = msgspec.json.Decoder(shape).decode
+    return _decoders[shape]
+
+
+def request(
+    name: str, params: type[P], result: type[R], *, by: Scope = "here", experimental: bool = False
+) -> Method[P, R]:
+    assert by == "here" or by in params.__struct_fields__, f"{name} cannot be routed by {by}"
+    row = Method(name, params, result, by, experimental)
+    assert REQUESTS.setdefault(name, row) is row, f"{name} declared twice"
+    return row
+
+
+def ask(name: str, params: type[P], result: type[R]) -> Method[P, R]:
+    row = Method(name, params, result)
+    assert QUESTIONS.setdefault(name, row) is row, f"{name} declared twice"
+    return row
+
+
+def notify(name: str, params: type[P]) -> Notification[P]:
+    row = Notification(name, params)
+    assert NOTIFICATIONS.setdefault(name, row) is row, f"{name} declared twice"
+    return row
+
+
+_gates: dict[type[Struct], list[tuple[str, str, Any]]] = {}
+
+
+def experimental_fields(shape: type[Struct]) -> list[tuple[str, str, Any]]:
+    """(attribute, name on the wire, default) of each field that needs `experimentalApi`."""
+    if shape not in _gates:
+        hints = get_type_hints(shape, include_extras=True)
+        _gates[shape] = [
+            (f.name, meta.extra["experimental"], f.default)
+            for f in msgspec.structs.fields(shape)
+            for meta in getattr(hints[f.name], "__metadata__", ())
+            if meta.extra and "experimental" in meta.extra
+        ]
+    return _gates[shape]
+
+
+def check_experimental(row: Method[Any, Any], params: Struct) -> None:
+    """Refuse what a client without the `experimentalApi` capability may not use."""
+    uses = [row.name] if row.experimental else []
+    uses += [
+        name
+        for at, name, default in experimental_fields(row.params)
+        if getattr(params, at) != default
+    ]
+    if isinstance(getattr(params, "approval_policy", None), Struct):
+        uses.append("askForApproval.granular")
+    if uses:
+        raise invalid(f"{uses[0]} requires experimentalApi capability")
+
+
+# ---- requests: the handshake
+
+INITIALIZE = request("initialize", initialize.InitializeParams, initialize.InitializeResponse)
+MOCK_EXPERIMENTAL_METHOD = request(
+    "mock/experimentalMethod",
+    initialize.MockExperimentalMethodParams,
+    initialize.MockExperimentalMethodResponse,
+    experimental=True,
+)
+
+# ---- requests: threads
+
+THREAD_START = request("thread/start", thread.ThreadStartParams, thread.ThreadStartResponse)
+THREAD_RESUME = request("thread/resume", thread.ThreadResumeParams, thread.ThreadResumeResponse)
+THREAD_FORK = request("thread/fork", thread.ThreadForkParams, thread.ThreadForkResponse)
+THREAD_READ = request("thread/read", thread.ThreadReadParams, thread.ThreadReadResponse)
+THREAD_LIST = request("thread/list", thread.ThreadListParams, thread.ThreadListResponse)
+THREAD_LOADED_LIST = request(
+    "thread/loaded/list", thread.ThreadLoadedListParams, thread.ThreadLoadedListResponse
+)
+THREAD_TURNS_LIST = request(
+    "thread/turns/list",
+    thread.ThreadTurnsListParams,
+    thread.ThreadTurnsListResponse,
+    experimental=True,
+)
+THREAD_NAME_SET = request(
+    "thread/name/set", thread.ThreadSetNameParams, thread.ThreadSetNameResponse
+)
+THREAD_UNSUBSCRIBE = request(
+    "thread/unsubscribe", thread.ThreadUnsubscribeParams, thread.ThreadUnsubscribeResponse
+)
+THREAD_ARCHIVE = request("thread/archive", thread.ThreadArchiveParams, thread.ThreadArchiveResponse)
+THREAD_UNARCHIVE = request(
+    "thread/unarchive", thread.ThreadUnarchiveParams, thread.ThreadUnarchiveResponse
+)
+
+# ---- requests: turns
+
+TURN_START = request("turn/start", turn.TurnStartParams, turn.TurnStartResponse, by="thread_id")
+TURN_STEER = request("turn/steer", turn.TurnSteerParams, turn.TurnSteerResponse, by="thread_id")
+TURN_INTERRUPT = request(
+    "turn/interrupt", turn.TurnInterruptParams, turn.TurnInterruptResponse, by="thread_id"
+)
+
+# ---- requests: what clients ask on their way
+
+MODEL_LIST = request("model/list", model.ModelListParams, model.ModelListResponse)
+MODEL_PROVIDER_CAPABILITIES_READ = request(
+    "modelProvider/capabilities/read",
+    model.ModelProviderCapabilitiesReadParams,
+    model.ModelProviderCapabilitiesReadResponse,
+)
+COLLABORATION_MODE_LIST = request(
+    "collaborationMode/list",
+    model.CollaborationModeListParams,
+    model.CollaborationModeListResponse,
+    experimental=True,
+)
+CONFIG_READ = request("config/read", config.ConfigReadParams, config.ConfigReadResponse)
+CONFIG_REQUIREMENTS_READ = request(
+    "configRequirements/read", Nothing, config.ConfigRequirementsReadResponse
+)
+EXPERIMENTAL_FEATURE_LIST = request(
+    "experimentalFeature/list",
+    config.ExperimentalFeatureListParams,
+    config.ExperimentalFeatureListResponse,
+)
+ACCOUNT_READ = request("account/read", account.GetAccountParams, account.GetAccountResponse)
+ACCOUNT_RATE_LIMITS_READ = request(
+    "account/rateLimits/read", Nothing, account.GetAccountRateLimitsResponse
+)
+SKILLS_LIST = request("skills/list", skill.SkillsListParams, skill.SkillsListResponse)
+HOOKS_LIST = request("hooks/list", hook.HooksListParams, hook.HooksListResponse)
+MCP_SERVER_STATUS_LIST = request(
+    "mcpServerStatus/list", mcp.ListMcpServerStatusParams, mcp.ListMcpServerStatusResponse
+)
+
+# ---- questions to the client
+
+COMMAND_APPROVAL = ask(
+    "item/commandExecution/requestApproval",
+    approval.CommandExecutionRequestApprovalParams,
+    approval.CommandExecutionRequestApprovalResponse,
+)
+FILE_CHANGE_APPROVAL = ask(
+    "item/fileChange/requestApproval",
+    approval.FileChangeRequestApprovalParams,
+    approval.FileChangeRequestApprovalResponse,
+)
+
+# ---- notifications
+
+REMOTE_CONTROL_STATUS_CHANGED = notify(
+    "remoteControl/status/changed", initialize.RemoteControlStatusChangedNotification
+)
+CONFIG_WARNING = notify("configWarning", config.ConfigWarningNotification)
+WARNING = notify("warning", thread.WarningNotification)
+SERVER_REQUEST_RESOLVED = notify(
+    "serverRequest/resolved", approval.ServerRequestResolvedNotification
+)
+ERROR = notify("error", turn.ErrorNotification)
+
+THREAD_STARTED = notify("thread/started", thread.ThreadStartedNotification)
+THREAD_STATUS_CHANGED = notify("thread/status/changed", thread.ThreadStatusChangedNotification)
+THREAD_CLOSED = notify("thread/closed", thread.ThreadClosedNotification)
+THREAD_ARCHIVED = notify("thread/archived", thread.ThreadArchivedNotification)
+THREAD_UNARCHIVED = notify("thread/unarchived", thread.ThreadUnarchivedNotification)
+THREAD_NAME_UPDATED = notify("thread/name/updated", thread.ThreadNameUpdatedNotification)
+THREAD_TOKEN_USAGE_UPDATED = notify(
+    "thread/tokenUsage/updated", thread.ThreadTokenUsageUpdatedNotification
+)
+
+TURN_STARTED = notify("turn/started", turn.TurnStartedNotification)
+TURN_COMPLETED = notify("turn/completed", turn.TurnCompletedNotification)
+TURN_DIFF_UPDATED = notify("turn/diff/updated", turn.TurnDiffUpdatedNotification)
+TURN_PLAN_UPDATED = notify("turn/plan/updated", turn.TurnPlanUpdatedNotification)
+
+ITEM_STARTED = notify("item/started", item.ItemStartedNotification)
+ITEM_COMPLETED = notify("item/completed", item.ItemCompletedNotification)
+AGENT_MESSAGE_DELTA = notify("item/agentMessage/delta", item.AgentMessageDeltaNotification)
+PLAN_DELTA = notify("item/plan/delta", item.PlanDeltaNotification)
+REASONING_SUMMARY_PART_ADDED = notify(
+    "item/reasoning/summaryPartAdded", item.ReasoningSummaryPartAddedNotification
+)
+REASONING_SUMMARY_TEXT_DELTA = notify(
+    "item/reasoning/summaryTextDelta", item.ReasoningSummaryTextDeltaNotification
+)
+REASONING_TEXT_DELTA = notify("item/reasoning/textDelta", item.ReasoningTextDeltaNotification)
+COMMAND_OUTPUT_DELTA = notify(
+    "item/commandExecution/outputDelta", item.CommandExecutionOutputDeltaNotification
+)
+TERMINAL_INTERACTION = notify(
+    "item/commandExecution/terminalInteraction", item.TerminalInteractionNotification
+)
+FILE_CHANGE_PATCH_UPDATED = notify(
+    "item/fileChange/patchUpdated", item.FileChangePatchUpdatedNotification
+)
+
+# Told to every client, subscribed or not (observed); everything else goes to subscribers.
+BROADCAST = frozenset(
+    row.name
+    for row in (
+        THREAD_STARTED,
+        THREAD_STATUS_CHANGED,
+        THREAD_CLOSED,
+        THREAD_ARCHIVED,
+        THREAD_UNARCHIVED,
+        THREAD_NAME_UPDATED,
+    )
+)

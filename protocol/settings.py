@@ -1,0 +1,94 @@
+"""What a thread runs with: the configuration after every layer and override has spoken.
+
+The supervisor resolves it, the worker obeys it.  It travels in the spawn spec only; no client
+ever sees it as a whole.
+"""
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from protocol.model import Personality, ReasoningEffort, ReasoningSummary
+from protocol.policy import (
+    ActivePermissionProfile,
+    ApprovalsReviewer,
+    AskForApproval,
+    DangerFullAccess,
+    PermissionProfile,
+    SandboxPolicy,
+)
+
+IDLE_TIMEOUT_MS = 300_000  # of a silent model stream; the reference server's default
+
+
+class Provider(Struct):
+    """One entry of `model_providers`, plus the bearer token that goes with it.
+
+    `wire_api` is `responses` for HTTP, or `scripted` for the embedded provider that plays the
+    script at `script`.
+    """
+
+    id: str
+    name: str
+    base_url: str = "https://api.openai.com/v1"
+    wire_api: Literal["responses", "scripted"] = "responses"
+    env_key: str | None = None
+    env_key_instructions: str | None = None
+    bearer_token: str | None = None
+    http_headers: dict[str, str] = field(default_factory=dict[str, str])
+    env_http_headers: dict[str, str] = field(default_factory=dict[str, str])
+    query_params: dict[str, str] = field(default_factory=dict[str, str])
+    request_max_retries: int = 4
+    stream_max_retries: int = 5
+    stream_idle_timeout_ms: int = IDLE_TIMEOUT_MS
+    requires_openai_auth: bool = False
+    script: str | None = None
+
+
+class ShellEnvironment(Struct):
+    """`[shell_environment_policy]`: which variables a command of the model sees."""
+
+    inherit: Literal["all", "core", "none"] = "all"
+    ignore_default_excludes: bool = True
+    exclude: list[str] = field(default_factory=list[str])
+    set: dict[str, str] = field(default_factory=dict[str, str])
+    include_only: list[str] = field(default_factory=list[str])
+    experimental_use_profile: bool = False
+
+
+class Settings(Struct, kw_only=True):
+    """Everything that one thread needs to know.  `cwd` is absolute."""
+
+    home: str
+    cwd: str
+    model: str
+    provider: Provider
+    approval_policy: AskForApproval = "on-request"
+    approvals_reviewer: ApprovalsReviewer = "user"
+    sandbox_policy: SandboxPolicy = field(default_factory=DangerFullAccess)
+    permission_profile: PermissionProfile | None = None
+    active_permission_profile: ActivePermissionProfile | None = None
+    effort: ReasoningEffort | None = None
+    summary: ReasoningSummary | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+    personality: Personality | None = None
+    service_tier: str | None = None
+    context_window: int | None = None
+    auto_compact_token_limit: int | None = None
+    base_instructions: str | None = None
+    developer_instructions: str | None = None
+    compact_prompt: str | None = None
+    features: dict[str, bool] = field(default_factory=dict[str, bool])
+    shell_environment: ShellEnvironment = field(default_factory=ShellEnvironment)
+    project_doc_max_bytes: int = 32 << 10
+    project_doc_fallback_filenames: list[str] = field(default_factory=list[str])
+    project_root_markers: list[str] = field(default_factory=lambda: [".git"])
+    web_search: Literal["disabled", "cached", "live"] = "cached"
+    originator: str = "atrio"
+    user_agent: str = "atrio"
+    cli_version: str = "0.0.0"
+    installation_id: str = ""
+    skills: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    def feature(self, name: str, default: bool = False) -> bool:
+        return self.features.get(name, default)

@@ -1,0 +1,61 @@
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
+
+from protocol.wire import Wire
+
+
+class SkillsListParams(Wire):
+    cwds: list[str] | UnsetType = UNSET
+    force_reload: bool | UnsetType = UNSET
+
+
+class SkillErrorInfo(Wire):
+    message: str
+    path: str
+
+
+class SkillToolDependency(Wire):
+    type: str
+    value: str
+    command: str | None = None
+    description: str | None = None
+    transport: str | None = None
+    url: str | None = None
+
+
+class SkillDependencies(Wire):
+    tools: list[SkillToolDependency]
+
+
+class SkillInterface(Wire):
+    brand_color: str | None = None
+    default_prompt: str | None = None
+    display_name: str | None = None
+    icon_large: str | None = None
+    icon_small: str | None = None
+    short_description: str | None = None
+
+
+SkillScope = Literal["user", "repo", "system", "admin"]
+
+
+class SkillMetadata(Wire):
+    description: str
+    enabled: bool
+    name: str
+    path: str
+    scope: SkillScope
+    dependencies: SkillDependencies | None = None
+    interface: SkillInterface | None = None
+    short_description: str | None = None
+
+
+class SkillsListEntry(Wire):
+    cwd: str
+    errors: list[SkillErrorInfo]
+    skills: list[SkillMetadata]
+
+
+class SkillsListResponse(Wire):
+    data: list[SkillsListEntry]

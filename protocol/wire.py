@@ -1,0 +1,21 @@
+"""The conventions of the wire: snake_case here, camelCase there.
+
+Unknown fields are ignored, because newer clients send more than we know.  A field that may be
+left out *and* may be null has three states, spelled `T | None | UnsetType = UNSET`.  Ids are `str`,
+`*_at` are Unix seconds, `*_ms` milliseconds.
+"""
+
+from msgspec import Meta, Struct
+
+
+class Wire(Struct, rename="camel"):
+    """A shape that a client sends or receives."""
+
+
+class Nothing(Wire):
+    """The empty object: params of a method without any, or an answer that only says "done"."""
+
+
+def experimental(field: str) -> Meta:
+    """Mark a field that needs the `experimentalApi` capability; `field` is `method.field`."""
+    return Meta(extra={"experimental": field})
