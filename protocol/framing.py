@@ -11,6 +11,21 @@ class Overlong(ValueError):
     """A message beyond the limit; the splitter has passed over it and goes on."""
 
 
+def line(message: bytes) -> bytes:
+    """One message on a byte stream that is split at newlines."""
+    return message + b"\n"
+
+
+def text_frame(message: bytes) -> bytes:
+    """One message as an unmasked, final WebSocket text frame (RFC 6455, section 5.2)."""
+    size = len(message)
+    if size < 126:
+        return bytes((0x81, size)) + message
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2) + message
+    return b"\x81\x7f" + size.to_bytes(8) + message
+
+
 def pack(payload: bytes) -> bytes:
     return _LENGTH.pack(len(payload)) + payload
 

@@ -1,5 +1,6 @@
 from typing import Any, Literal
 
+from msgspec import field
 
 from protocol.model import ReasoningEffort
 from protocol.wire import Wire

@@ -1,0 +1,57 @@
+"""What waits to be written to one client: bounded in bytes, handed over in one piece."""
+
+import trio
+
+LIMIT_BYTES = 16 << 20  # one message may be as large as the protocol's largest; see DESIGN.md 7
+
+
+class Closed(Exception):
+    """Nothing more will come out of this box."""
+
+
+class Outbox:
+    """Bytes that are framed already.  `put` never waits; whoever fills it beyond `limit` is told."""
+
+    def __init__(self, limit: int = LIMIT_BYTES) -> None:
+        self.limit = limit
+        self.size = 0
+        self._waiting: list[bytes] = []
+        self._filled = trio.Event()
+        self._drained = trio.Event()
+        self._closed = False
+
+    @property
+    def full(self) -> bool:
+        return self.size > self.limit
+
+    def put(self, data: bytes) -> None:
+        if self._closed:
+            return
+        self._waiting.append(data)
+        self.size += len(data)
+        self._filled.set()
+
+    def close(self) -> None:
+        """Let what waits be taken, and nothing more in."""
+        self._closed = True
+        self._filled.set()
+        self._drained.set()
+
+    async def take(self) -> bytes:
+        """All that waits, as one piece.  Raises Closed when the box is closed and empty."""
+        while not self._waiting:
+            if self._closed:
+                raise Closed
+            self._filled = trio.Event()
+            await self._filled.wait()
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        self.size = 0
+        self._drained.set()
+        return data
+
+    async def wait_room(self) -> None:
+        """Return once the box is within its limit, or closed."""
+        while self.full and not self._closed:
+            self._drained = trio.Event()
+            await self._drained.wait()
