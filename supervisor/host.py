@@ -1,0 +1,31 @@
+"""The state that the whole host shares: one instance, made by `server`, handed to every handler."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from supervisor.connection import Connection
+
+if TYPE_CHECKING:
+    from supervisor.asks import Asks
+    from supervisor.config import Config
+    from supervisor.store import Store
+    from supervisor.threads import Threads
+
+
+@dataclass(eq=False)
+class Host:
+    """`home` is CODEX_HOME; `config` answers for the arguments and the files under it."""
+
+    home: Path
+    version: str
+    config: "Config"
+    store: "Store"
+    threads: "Threads"
+    asks: "Asks"
+    clients: set[Connection] = field(default_factory=set[Connection])
+
+    def tell_all(self, method: str, message: bytes) -> None:
+        """Send a notification to every client that has said hello."""
+        for client in self.clients:
+            client.tell(method, message)
