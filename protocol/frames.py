@@ -36,10 +36,11 @@ class StartThread(Frame):
     history: list[dict[str, Any]] | None = None
     ephemeral: bool = False
     name: str | None = None
+    created_at: int | None = None
     source: SessionSource = "vscode"
     thread_source: ThreadSource | None = None
     dynamic_tools: list[DynamicToolSpec] = field(default_factory=list[DynamicToolSpec])
-    overrides: list[str] = field(default_factory=list[str])
+    raw_events: bool = False
     next_seq: int = 0
 
 
@@ -117,6 +118,8 @@ class Event(Frame):
     seq: int
     method: str
     body: bytes
+    only: int | None = None
+    """Call `n`, when this is for its caller alone."""
 
 
 class State(Frame):

@@ -53,6 +53,10 @@ class Method(Generic[P, R]):
         except DECODE_ERRORS as error:
             raise undecodable(error) from None
 
+    def decode_result(self, result: bytes) -> R:
+        """Raises one of DECODE_ERRORS."""
+        return _decoder(self.result)(result)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Notification(Generic[P]):
@@ -244,6 +248,9 @@ THREAD_TOKEN_USAGE_UPDATED = notify(
 TURN_STARTED = notify("turn/started", turn.TurnStartedNotification)
 TURN_COMPLETED = notify("turn/completed", turn.TurnCompletedNotification)
 TURN_DIFF_UPDATED = notify("turn/diff/updated", turn.TurnDiffUpdatedNotification)
+RAW_RESPONSE_ITEM_COMPLETED = notify(
+    "rawResponseItem/completed", turn.RawResponseItemCompletedNotification
+)
 TURN_PLAN_UPDATED = notify("turn/plan/updated", turn.TurnPlanUpdatedNotification)
 
 ITEM_STARTED = notify("item/started", item.ItemStartedNotification)

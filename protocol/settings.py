@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from protocol.model import Personality, ReasoningEffort, ReasoningSummary
+from protocol.model import CollaborationMode, Personality, ReasoningEffort, ReasoningSummary
 from protocol.policy import (
     ActivePermissionProfile,
     ApprovalsReviewer,
@@ -89,6 +89,7 @@ class Settings(Struct, kw_only=True):
     cli_version: str = "0.0.0"
     installation_id: str = ""
     skills: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    collaboration_mode: CollaborationMode | None = None
 
     def feature(self, name: str, default: bool = False) -> bool:
         return self.features.get(name, default)

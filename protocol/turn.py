@@ -166,3 +166,11 @@ class ErrorNotification(Wire):
     thread_id: str
     turn_id: str
     will_retry: bool
+
+
+class RawResponseItemCompletedNotification(Wire):
+    """The provider's own JSON, for clients that asked with `experimentalRawEvents`."""
+
+    item: dict[str, Any]
+    thread_id: str
+    turn_id: str

@@ -1,0 +1,22 @@
+"""The entry of every child: `python -I -m workers nursery FD`.
+
+The supervisor starts one nursery process, which forks all workers.
+"""
+
+import sys
+
+
+def main() -> int:
+    """Exit status 2 when not started by a supervisor."""
+    match sys.argv[1:]:
+        case ["nursery", descriptor] if descriptor.isdecimal():
+            from workers.nursery import serve  # noqa: PLC0415 - the only thing this process needs
+
+            return serve(int(descriptor))
+        case _:
+            print("workers are started by atrio, not by hand; try: atrio --help", file=sys.stderr)
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

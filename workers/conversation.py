@@ -1,0 +1,195 @@
+"""Model and tools take turns until the model has nothing more to do.
+
+A request carries everything so far; the response's calls are served while it still streams; their
+outputs go into the next request, in the order of the calls.
+"""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from protocol import catalogue
+from workers import context, request
+from workers.history import ABORTED, OUTPUTS, message, output
+from workers.item import Answer
+from workers.provider import ProviderError
+from workers.tools import Call, Content, ToolFailure, TurnAborted
+from workers.tools.registry import SERVED, offered
+
+if TYPE_CHECKING:
+    from workers.turn import RunningTurn
+
+BACKOFF_S = 0.2  # before the first retry of a stream, doubled for each further one
+
+
+class Conversation:
+    """The requests of one turn."""
+
+    def __init__(self, turn: "RunningTurn") -> None:
+        self._turn = turn
+        self._thread = turn.thread
+        self._calls: list[dict[str, Any]] = []
+        self._outputs: dict[int, Content] = {}
+        self._nursery: trio.Nursery
+        self._alone = trio.Lock()  # held by tools that change things; commands may overlap
+        self._model = catalogue.find(turn.settings.model)
+
+    async def run(self) -> None:
+        """Raises ProviderError when the model cannot be had."""
+        self._prepare()
+        try:
+            while True:
+                await self._respond()
+                if not self._calls and not self._turn.steered:
+                    return
+                self._settle()
+                self._hear_steered()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _prepare(self) -> None:
+        """Tell the model where it is and what the user says."""
+        turn, thread = self._turn, self._thread
+        if thread.rollout is not None:
+            thread.rollout.turn_started(
+                turn.id, turn.settings, context_window=self._window, started_at_ms=turn.started_at_ms
+            )
+        for item in context.items(thread.told, turn.settings, thread.docs):
+            turn.remember(item)
+        thread.told = turn.settings
+        if thread.rollout is not None:
+            thread.rollout.turn_context(turn.settings, turn.id)
+        self._hear(turn.params.input)
+
+    def _hear(self, inputs: list[Any]) -> None:
+        for item in context.skill_items(inputs):
+            self._turn.remember(item)
+        self._turn.remember(context.user_item(inputs))
+        self._turn.hear(inputs)
+
+    def _hear_steered(self) -> None:
+        waiting, self._turn.steered = self._turn.steered, []
+        for inputs in waiting:
+            self._hear(inputs)
+
+    @property
+    def _window(self) -> int | None:
+        known = self._model.usable_context_window if self._model else None
+        return self._turn.settings.context_window or known
+
+    # ---- one response
+
+    async def _respond(self) -> None:
+        """One response, tried again as often as the provider's settings allow."""
+        limit, attempt = self._turn.settings.provider.stream_max_retries, 0
+        while True:
+            try:
+                return await self._try()
+            except ProviderError as error:
+                if not error.retry or attempt >= limit:
+                    raise
+                attempt += 1
+                self._turn.warn_retry(error, attempt, limit)
+                self._settle()
+                await trio.sleep(error.delay_s or BACKOFF_S * 2 ** (attempt - 1))
+
+    async def _try(self) -> None:
+        turn = self._turn
+        plan = turn.settings.collaboration_mode == "plan"
+        answer = Answer(
+            turn, show_raw_reasoning=turn.settings.show_raw_agent_reasoning, plan_mode=plan
+        )
+        failure: ProviderError | None = None
+        self._calls, self._outputs = [], {}
+        turn.on_item = self._answered
+        async with trio.open_nursery() as self._nursery:
+            try:
+                await self._stream(answer)
+            except ProviderError as error:
+                failure = error  # what was called meanwhile is still served, and its output kept
+        turn.said = answer.said or turn.said
+        if failure is not None:
+            raise failure
+
+    async def _stream(self, answer: Answer) -> None:
+        turn, thread = self._turn, self._thread
+        asked = request.build(
+            turn.settings,
+            thread_id=turn.thread_id,
+            turn_id=turn.id,
+            items=thread.history.for_request(),
+            tools=offered(turn.settings, self._model),
+            instructions=context.base_instructions(turn.settings),
+            window=thread.window,
+            output_schema=turn.params.output_schema,
+            client_metadata=turn.params.responsesapi_client_metadata,
+            started_at_ms=turn.started_at_ms,
+        )
+        async with thread.provider.stream(asked) as batches:
+            async for batch in batches:
+                if turn.first_token_ms is None:
+                    turn.first_token_ms = time.time_ns() // 1_000_000 - turn.started_at_ms
+                answer.take(batch)
+                await thread.link.wait_room()
+        if answer.usage is not None:
+            thread.count(answer.usage, self._window)
+        if thread.rollout is not None:
+            thread.rollout.token_count(thread.usage)
+        thread.tell_usage(turn.id)
+
+    # ---- the calls of one response
+
+    def _answered(self, item: dict[str, Any]) -> None:
+        """An item of the response is whole."""
+        if item.get("type") in OUTPUTS:
+            self._calls.append(item)
+            self._nursery.start_soon(self._serve, len(self._calls) - 1, item)
+
+    async def _serve(self, place: int, item: dict[str, Any]) -> None:
+        call = _call(item)
+        try:
+            tool = SERVED.get(call.name)
+            if tool is None:
+                self._outputs[place] = f"unsupported call: {call.name}"
+            elif tool.alone:
+                async with self._alone:
+                    self._outputs[place] = await tool.serve(self._turn, call)
+            else:
+                self._outputs[place] = await tool.serve(self._turn, call)
+        except ToolFailure as failure:
+            self._outputs[place] = str(failure)
+        except TurnAborted:
+            self._turn.scope.cancel()
+
+    def _settle(self) -> None:
+        """Put the outputs into the history, in the order of the calls."""
+        for place, item in enumerate(self._calls):
+            if place in self._outputs:
+                self._turn.remember(output(item, self._outputs[place]))
+        self._calls, self._outputs = [], {}
+
+    def _abandon(self) -> None:
+        """The turn was cut off: every call gets an output, and the model is told why."""
+        seconds = time.time() - self._turn.started_at_ms / 1000
+        interrupted = self._turn.scope.cancel_called
+        for place, _ in enumerate(self._calls):
+            self._outputs.setdefault(place, f"aborted by user after {seconds:.1f}s")
+        self._settle()
+        if interrupted:
+            self._turn.remember(message("user", ABORTED))
+
+
+def _call(item: dict[str, Any]) -> Call:
+    match item["type"]:
+        case "custom_tool_call":
+            arguments = item.get("input") or ""
+        case "local_shell_call":
+            import msgspec  # noqa: PLC0415 - an old kind of call
+
+            arguments = msgspec.json.encode(item.get("action")).decode()
+            return Call(item.get("call_id") or item.get("id") or "", "local_shell", arguments)
+        case _:
+            arguments = item.get("arguments") or ""
+    return Call(item.get("call_id") or "", item.get("name") or "", arguments, item.get("namespace"))

@@ -1,0 +1,74 @@
+"""The worker's end of the pipe: calls come in, replies, events and questions go out.
+
+Everything that is said within one turn of the scheduler travels in one write.
+"""
+
+from collections.abc import AsyncIterator
+
+import trio
+
+from protocol import frames
+from protocol.frames import Down, Event, Frame
+from protocol.framing import Frames
+
+READ_BYTES = 1 << 16
+HIGH_WATER = 1 << 20  # bytes that may wait for the supervisor before a turn waits too
+
+
+class Link:
+    """Frames over any `trio.abc.Stream`."""
+
+    def __init__(self, stream: trio.abc.Stream, next_seq: int = 0) -> None:
+        self._stream = stream
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._said = trio.Event()
+        self._written = trio.Event()
+        self.next_seq = next_seq
+
+    def send(self, frame: Frame) -> None:
+        data = frames.encode(frame)
+        self._waiting.append(data)
+        self._size += len(data)
+        self._said.set()
+
+    def event(self, method: str, body: bytes, only: int | None = None) -> None:
+        """Send a finished notification, under the thread's next number."""
+        self.send(Event(self.next_seq, method, body, only))
+        self.next_seq += 1
+
+    async def write(self) -> None:
+        """Write what is said, until cancelled.  Returns when the supervisor is gone."""
+        try:
+            while True:
+                await self._said.wait()
+                self._said = trio.Event()
+                data, self._waiting, self._size = b"".join(self._waiting), [], 0
+                await self._stream.send_all(data)
+                self._written.set()
+                self._written = trio.Event()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+
+    async def wait_room(self) -> None:
+        """Return once the supervisor keeps up."""
+        while self._size > HIGH_WATER:
+            await self._written.wait()
+
+    async def flush(self) -> None:
+        """Return once all that was said has been handed to the system."""
+        while self._waiting:
+            await self._written.wait()
+
+    async def read(self) -> AsyncIterator[Down]:
+        """Yield the supervisor's frames; ends with the stream."""
+        splitter = Frames()
+        while True:
+            try:
+                data = await self._stream.receive_some(READ_BYTES)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+            if not data:
+                return
+            for payload in splitter.feed(data):
+                yield frames.decode_down(payload)

@@ -1,0 +1,27 @@
+"""Which function answers which request in a thread's worker."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
+
+from protocol.methods import Method
+
+if TYPE_CHECKING:
+    from workers.thread import LoadedThread
+
+P = TypeVar("P", bound=Struct)
+R = TypeVar("R", bound=Struct)
+Handler = Callable[["LoadedThread", P], R]
+
+HANDLERS: dict[str, Handler[Any, Any]] = {}
+
+
+def serves(row: Method[P, R]) -> Callable[[Handler[P, R]], Handler[P, R]]:
+    """Enter a function as the one that answers this row."""
+
+    def enter(handler: Handler[P, R]) -> Handler[P, R]:
+        assert HANDLERS.setdefault(row.name, handler) is handler, f"{row.name} served twice"
+        return handler
+
+    return enter

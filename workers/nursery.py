@@ -1,0 +1,160 @@
+"""The process that forks all workers, so that a worker is ready in milliseconds.
+
+It has one thread and runs no Trio while it serves, because nothing may be forked from a running
+event loop.  It imports what an ordinary thread worker needs, exercises it once (libraries import
+lazily at first use), and freezes its heap so that children share its pages.
+
+The supervisor sends one byte and a descriptor for each worker it wants; the nursery answers each
+exit with a line `PID STATUS`.  It adopts what a dead worker leaves running and kills it: a command
+never outlives its thread.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
+NAME_WORKER = b"W"
+
+
+def serve(descriptor: int) -> int:
+    """Fork workers until the control socket closes."""
+    control = socket.socket(fileno=descriptor)
+    wake = _wake_on_children()
+    _adopt_orphans()
+    _warm()
+    control.sendall(b"ready\n")
+    workers: set[int] = set()
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    poll.register(wake, select.POLLIN)
+    while True:
+        ready = {fd for fd, _ in poll.poll()}
+        if wake in ready:
+            os.read(wake, 4096)
+            _report_exits(control, workers)
+        if control.fileno() in ready and not _fork_requested(control, wake, workers):
+            _end(workers)
+            return 0
+
+
+def _wake_on_children() -> int:
+    """A descriptor that becomes readable when a child ends."""
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    os.set_blocking(write, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(write)
+    for quiet in (signal.SIGINT, signal.SIGTERM):  # the supervisor decides when workers end
+        signal.signal(quiet, signal.SIG_IGN)
+    return read
+
+
+def _adopt_orphans() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+
+
+def _warm() -> None:
+    """Import and run once what every worker runs, then share it."""
+    import trio  # noqa: PLC0415
+
+    from workers import responses, thread  # noqa: PLC0415
+
+    responses.warm()
+    thread.warm()
+
+    async def breathe() -> None:
+        await trio.lowlevel.checkpoint()
+
+    trio.run(breathe)
+    gc.collect()
+    gc.freeze()
+
+
+def _fork_requested(control: socket.socket, wake: int, workers: set[int]) -> bool:
+    data, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+    if not data:
+        return False
+    for link in descriptors:
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            os.close(wake)
+            _be_worker(link)
+        os.close(link)
+        workers.add(pid)
+    return True
+
+
+def _be_worker(link: int) -> None:
+    """Never returns: the child must not come back into the nursery's loop."""
+    status = 70  # EX_SOFTWARE, unless the worker ends in order
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        from workers import thread  # noqa: PLC0415
+
+        thread.main(link)
+        status = 0
+    except BaseException:  # noqa: BLE001 - the last word of this process
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _report_exits(control: socket.socket, workers: set[int]) -> None:
+    lost = False
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            break
+        if pid == 0:
+            break
+        if pid in workers:
+            workers.discard(pid)
+            lost = True
+            with contextlib.suppress(OSError):
+                control.sendall(b"%d %d\n" % (pid, os.waitstatus_to_exitcode(status)))
+    if lost:
+        _kill_orphans(workers)
+
+
+def _kill_orphans(workers: set[int]) -> None:
+    """End what a dead worker's commands left behind; they are our children now."""
+    import psutil  # noqa: PLC0415
+
+    for child in psutil.Process().children():
+        if child.pid in workers:
+            continue
+        for process in [*child.children(recursive=True), child]:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+
+def _end(workers: set[int]) -> None:
+    """The supervisor is gone.  Workers see their links close and end by themselves; insist."""
+    deadline = 5000
+    poll = select.poll()
+    for pid in list(workers):
+        with contextlib.suppress(OSError):
+            poll.register(os.pidfd_open(pid), select.POLLIN)
+    for _ in range(len(workers)):
+        if not poll.poll(deadline):
+            break
+        with contextlib.suppress(ChildProcessError):
+            workers.discard(os.waitpid(-1, os.WNOHANG)[0])
+    for pid in workers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    _kill_orphans(set())

@@ -1,0 +1,283 @@
+"""The actor of one loaded thread: its state and its mailbox.
+
+Mailbox handlers are plain functions that start and cancel tasks and never do the work, so a busy
+thread still answers: `turn/interrupt` always gets through.
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+import trio
+from msgspec import Struct
+
+from protocol.errors import INTERNAL_ERROR, RpcError
+from protocol.frames import (
+    Answered,
+    Ask,
+    Bye,
+    Call,
+    Cancel,
+    Down,
+    Event,
+    Failed,
+    Hello,
+    Log,
+    Refused,
+    Reply,
+    StartThread,
+    State,
+    Withdrawn,
+)
+from protocol.methods import (
+    REQUESTS,
+    THREAD_STATUS_CHANGED,
+    THREAD_TOKEN_USAGE_UPDATED,
+    Method,
+    Notification,
+)
+from protocol.thread import (
+    ActiveStatus,
+    IdleStatus,
+    SystemErrorStatus,
+    Thread,
+    ThreadStatus,
+    ThreadStatusChangedNotification,
+    ThreadTokenUsage,
+    ThreadTokenUsageUpdatedNotification,
+    TokenUsageBreakdown,
+)
+from workers.approval import Approvals
+from workers.history import History
+from workers.link import Link
+from workers.mailbox import HANDLERS
+from workers.provider import Provider, Usage
+from workers.rollout import Rollout
+from workers.tools import Unasked
+from workers.tools.sessions import Sessions
+from workers.turn import RunningTurn
+
+P = TypeVar("P", bound=Struct)
+R = TypeVar("R", bound=Struct)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Question:
+    """A question that waits for the clients."""
+
+    def __init__(self) -> None:
+        self.settled = trio.Event()
+        self.result: bytes | None = None
+        self.refusal = "nobody is connected to answer"
+
+
+class LoadedThread:
+    """One thread, loaded.  `turn` is the running turn, if any."""
+
+    def __init__(self, spec: StartThread, link: Link, nursery: trio.Nursery) -> None:
+        self.spec = spec
+        self.settings = spec.settings
+        self.link = link
+        self.nursery = nursery
+        self.thread: Thread
+        self.rollout: Rollout | None = None
+        self.history = History()
+        self.approvals = Approvals(spec.settings.home)
+        self.sessions = Sessions(nursery)
+        self.provider: Provider
+        self.turn: RunningTurn | None = None
+        self.usage: ThreadTokenUsage | None = None
+        self.last_turn_id = ""
+        self.window = 0  # counts compactions; part of what the provider is told
+        self.told: Any = None  # the settings that the model knows of
+        self._questions: dict[int, Question] = {}
+        self._calls = 0
+        self._afterwards: list[Callable[[int], None]] = []
+
+    # ---- the mailbox
+
+    def take(self, frame: Down) -> None:
+        match frame:
+            case Call(n, method, params):
+                self._call(n, method, params)
+            case Answered(k, result) if question := self._questions.get(k):
+                question.result = result
+                question.settled.set()
+            case Refused(k, message) if question := self._questions.get(k):
+                question.refusal = message
+                question.settled.set()
+            case Answered() | Refused() | Cancel() | Bye() | StartThread():
+                pass  # a late answer; the rest is `main`'s business
+
+    def _call(self, n: int, method: str, params: bytes) -> None:
+        try:
+            result = HANDLERS[method](self, REQUESTS[method].decode(params))
+        except RpcError as error:
+            self.link.send(Failed(n, error.code, error.message, error.data))
+        except Exception as error:  # noqa: BLE001 - one of the two places that catch broadly
+            self.report(error)
+            self.link.send(Failed(n, INTERNAL_ERROR, f"{method} failed: {error!r}"))
+        else:
+            self.link.send(Reply(n, _encode(result)))
+        following, self._afterwards = self._afterwards, []
+        for tell in following:
+            tell(n)
+
+    def report(self, error: Exception) -> None:
+        """Give the operator the traceback of what should not have happened."""
+        import traceback  # noqa: PLC0415 - never needed, one hopes
+
+        self.link.send(Log("error", "".join(traceback.format_exception(error))))
+
+    def afterwards(self, tell: Callable[[int], None]) -> None:
+        """Do this right behind the reply that is being made; it gets the call's number."""
+        self._afterwards.append(tell)
+
+    # ---- what clients hear
+
+    def tell(self, row: Notification[P], params: P, only: int | None = None) -> None:
+        self.link.event(row.name, row.encode(params), only)
+
+    def show(self) -> None:
+        """Let the supervisor know what it must be able to say."""
+        self.link.send(
+            State(
+                thread=self.thread,
+                turn_id=self.turn.id if self.turn else None,
+                stored=self.rollout is not None and self.rollout.exists,
+            )
+        )
+
+    def set_status(self, status: ThreadStatus) -> None:
+        self.thread.status = status
+        self.show()
+        change = ThreadStatusChangedNotification(status=status, thread_id=self.thread.id)
+        self.tell(THREAD_STATUS_CHANGED, change)
+
+    def idle(self) -> None:
+        self.set_status(IdleStatus())
+
+    def active(self) -> None:
+        waiting = ["waitingOnApproval"] if self._questions else []
+        self.set_status(ActiveStatus(active_flags=waiting))
+
+    def broken(self) -> None:
+        self.set_status(SystemErrorStatus())
+
+    def count(self, usage: Usage, context_window: int | None) -> None:
+        """Add one response's tokens."""
+        last = TokenUsageBreakdown(
+            cached_input_tokens=usage.cached_input_tokens,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_output_tokens=usage.reasoning_output_tokens,
+            total_tokens=usage.total_tokens,
+        )
+        before = self.usage.total if self.usage else TokenUsageBreakdown(0, 0, 0, 0, 0)
+        total = TokenUsageBreakdown(
+            *(a + b for a, b in zip(msgspec.structs.astuple(before), msgspec.structs.astuple(last), strict=True))
+        )
+        self.usage = ThreadTokenUsage(last=last, total=total, model_context_window=context_window)
+
+    def tell_usage(self, turn_id: str, only: int | None = None) -> None:
+        if self.usage is not None:
+            told = ThreadTokenUsageUpdatedNotification(
+                thread_id=self.thread.id, token_usage=self.usage, turn_id=turn_id
+            )
+            self.tell(THREAD_TOKEN_USAGE_UPDATED, told, only)
+
+    # ---- what clients are asked
+
+    async def ask(self, row: Method[P, R], params: P) -> R:
+        """Ask the clients and wait as long as they take.  Raises Unasked, msgspec.DecodeError."""
+        self._calls += 1
+        k, question = self._calls, Question()
+        self._questions[k] = question
+        self.link.send(Ask(k, row.name, _encode(params)))
+        try:
+            await question.settled.wait()
+        finally:
+            del self._questions[k]
+            if not question.settled.is_set():
+                self.link.send(Withdrawn(k))
+        self.active()
+        if question.result is None:
+            raise Unasked(question.refusal)
+        return row.decode_result(question.result)
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._questions)
+
+    # ---- the end
+
+    async def end(self) -> None:
+        """Stop the turn and the commands, and leave the rollout whole."""
+        if self.turn is not None:
+            self.turn.scope.cancel()
+            await self.turn.ended.wait()
+        await self.sessions.aclose()
+        if self.rollout is not None:
+            self.rollout.close()
+        await self.provider.aclose()
+
+
+def warm() -> None:
+    """Import and run once what every thread runs: called in the nursery process, before forking."""
+    from workers import birth, context, docs, environment, request  # noqa: F401, PLC0415
+    from workers.tools import registry  # noqa: PLC0415
+
+    assert registry.TOOLS
+    frame = Event(0, "", b"")
+    msgspec.msgpack.decode(msgspec.msgpack.encode(frame))
+    for row in REQUESTS.values():
+        if row.name in HANDLERS:
+            try:
+                row.decode(b"{}")
+            except RpcError:
+                continue
+
+
+def main(descriptor: int) -> None:
+    """Be a worker on this link until it ends."""
+    trio.run(_main, descriptor)
+
+
+async def _main(descriptor: int) -> None:
+    sock = trio.socket.from_stdlib_socket(socket.socket(fileno=descriptor))
+    link = Link(trio.SocketStream(sock))
+    link.send(Hello(os.getpid()))
+    await serve(link)
+
+
+async def serve(link: Link) -> None:
+    """Wait to be told which thread to be, then be it until `Bye` or the end of the link."""
+    from workers import birth  # noqa: F401, PLC0415 - enters its handlers, and needs this module
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.write)
+        incoming = link.read()
+        async for frame in incoming:
+            if isinstance(frame, StartThread):
+                await _be(frame, link, incoming, nursery)
+            break
+        nursery.cancel_scope.cancel()
+
+
+async def _be(spec: StartThread, link: Link, incoming: Any, nursery: trio.Nursery) -> None:
+    link.next_seq = spec.next_seq
+    thread = LoadedThread(spec, link, nursery)
+    grace = 1.0
+    try:
+        async for frame in incoming:
+            if isinstance(frame, Bye):
+                grace = frame.seconds
+                break
+            thread.take(frame)
+    finally:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + grace):
+            await thread.end()
+            await link.flush()

@@ -1,0 +1,290 @@
+"""One turn: the model and its tools in one cancel scope.
+
+`turn/start` begins it, `turn/steer` gives it more to read, `turn/interrupt` cancels the scope.  A
+turn is over only when nothing of it is left: `turn/completed` is the last thing that is said of it.
+"""
+
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import trio
+from msgspec import Struct
+
+from protocol.errors import INVALID_PARAMS, MAX_INPUT_CHARS, RpcError, invalid
+from protocol.ids import new_id
+from protocol.item import (
+    ItemCompletedNotification,
+    ItemStartedNotification,
+    TextInput,
+    ThreadItem,
+    UserInput,
+    UserMessage,
+)
+from protocol.methods import (
+    ERROR,
+    ITEM_COMPLETED,
+    ITEM_STARTED,
+    RAW_RESPONSE_ITEM_COMPLETED,
+    TURN_COMPLETED,
+    TURN_INTERRUPT,
+    TURN_START,
+    TURN_STARTED,
+    TURN_STEER,
+    Method,
+    Notification,
+)
+from protocol.overrides import turn_overrides
+from protocol.settings import Settings
+from protocol.turn import (
+    ErrorNotification,
+    RawResponseItemCompletedNotification,
+    Turn,
+    TurnCompletedNotification,
+    TurnError,
+    TurnInterruptParams,
+    TurnInterruptResponse,
+    TurnStartedNotification,
+    TurnStartParams,
+    TurnStartResponse,
+    TurnStatus,
+    TurnSteerParams,
+    TurnSteerResponse,
+)
+from workers.conversation import Conversation
+from workers.mailbox import serves
+from workers.provider import ProviderError
+from workers.tools.diff import TurnDiff
+
+if TYPE_CHECKING:
+    from workers.approval import Approvals
+    from workers.thread import LoadedThread
+    from workers.tools.sessions import Sessions
+
+P = TypeVar("P", bound=Struct)
+R = TypeVar("R", bound=Struct)
+
+
+def _ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class RunningTurn:
+    """What its tools and its conversation may do; see `workers.tools.Turn`."""
+
+    def __init__(self, thread: "LoadedThread", params: TurnStartParams) -> None:
+        self.id = new_id()
+        self.thread = thread
+        self.thread_id = thread.thread.id
+        self.params = params
+        self.scope = trio.CancelScope()
+        self.ended = trio.Event()
+        self.diff = TurnDiff()
+        self.started_at_ms = _ms()
+        self.steered: list[list[UserInput]] = []
+        self.said: str | None = None  # the last message of the assistant
+        self.first_token_ms: int | None = None
+        self._status: TurnStatus = "interrupted"  # until something better is known
+        self._error: TurnError | None = None
+
+    # ---- what tools see
+
+    @property
+    def settings(self) -> Settings:
+        return self.thread.settings
+
+    @property
+    def approvals(self) -> "Approvals":
+        return self.thread.approvals
+
+    @property
+    def sessions(self) -> "Sessions":
+        return self.thread.sessions
+
+    def started(self, item: ThreadItem) -> None:
+        said = ItemStartedNotification(
+            item=item, started_at_ms=_ms(), thread_id=self.thread_id, turn_id=self.id
+        )
+        self.tell(ITEM_STARTED, said)
+
+    def completed(self, item: ThreadItem) -> None:
+        if self.thread.rollout is not None:
+            self.thread.rollout.item_completed(item)
+        said = ItemCompletedNotification(
+            completed_at_ms=_ms(), item=item, thread_id=self.thread_id, turn_id=self.id
+        )
+        self.tell(ITEM_COMPLETED, said)
+
+    def tell(self, row: Notification[P], params: P) -> None:
+        self.thread.tell(row, params)
+
+    def tell_encoded(self, method: str, body: bytes) -> None:
+        self.thread.link.event(method, body)
+
+    async def ask(self, row: Method[P, R], params: P) -> R:
+        return await self.thread.ask(row, params)
+
+    def record(self, event: dict[str, Any]) -> None:
+        if self.thread.rollout is not None:
+            self.thread.rollout.event(event)
+
+    # ---- what its conversation does
+
+    def remember(self, item: dict[str, Any]) -> None:
+        """Add an item to what the model knows, on disk too."""
+        self.thread.history.add(item)
+        if self.thread.rollout is not None:
+            self.thread.rollout.item(item)
+        if self.thread.spec.raw_events:
+            raw = RawResponseItemCompletedNotification(
+                item=item, thread_id=self.thread_id, turn_id=self.id
+            )
+            self.tell(RAW_RESPONSE_ITEM_COMPLETED, raw)
+
+    def hear(self, inputs: list[UserInput]) -> None:
+        """Show what the user said as an item of the turn."""
+        item = UserMessage(content=inputs, id=new_id())
+        if self.thread.rollout is not None:
+            self.thread.rollout.user_message(inputs)
+        if not self.thread.thread.preview:
+            self.thread.thread.preview = _text(inputs)
+        self.thread.show()
+        self.started(item)
+        self.completed(item)
+
+    def warn_retry(self, error: ProviderError, attempt: int, limit: int) -> None:
+        notice = TurnError(
+            message=f"Reconnecting... {attempt}/{limit}",
+            additional_details=error.message,
+            codex_error_info=error.retry_info,
+        )
+        self._tell_error(notice, will_retry=True)
+
+    def _tell_error(self, error: TurnError, *, will_retry: bool) -> None:
+        said = ErrorNotification(
+            error=error, thread_id=self.thread_id, turn_id=self.id, will_retry=will_retry
+        )
+        self.tell(ERROR, said)
+
+    # ---- its life
+
+    async def run(self) -> None:
+        """Begin, converse, end; whatever happens, say how it ended."""
+        try:
+            if not self.params.input:
+                self._fail(TurnError("input must not be empty", codex_error_info="badRequest"))
+                return
+            self._begin()
+            with self.scope:
+                await self._converse()
+        finally:
+            self._end()
+
+    def _begin(self) -> None:
+        self.thread.active()
+        started = self.snapshot()
+        started.started_at = self.started_at_ms // 1000
+        self.tell(TURN_STARTED, TurnStartedNotification(thread_id=self.thread_id, turn=started))
+
+    async def _converse(self) -> None:
+        try:
+            await Conversation(self).run()
+            self._status = "completed"
+        except ProviderError as error:
+            self._fail(TurnError(message=error.message, codex_error_info=error.info))
+        except OSError as error:
+            self._fail(TurnError(message=f"the turn could not go on: {error}"))
+        except Exception as error:  # noqa: BLE001 - the other place that catches broadly
+            self.thread.report(error)
+            self._fail(TurnError(message=f"Atrio failed: {error!r}"))
+
+    def _fail(self, error: TurnError) -> None:
+        self._status, self._error = "failed", error
+        self.thread.broken()
+        self._tell_error(error, will_retry=False)
+
+    def _end(self) -> None:
+        completed_ms = _ms()
+        done = self.snapshot()
+        done.status = self._status
+        done.error = self._error
+        done.started_at = self.started_at_ms // 1000
+        done.completed_at = completed_ms // 1000
+        done.duration_ms = completed_ms - self.started_at_ms
+        if self.thread.rollout is not None:
+            self.thread.rollout.turn_ended(
+                done, last_message=self.said, first_token_ms=self.first_token_ms
+            )
+        self.thread.turn = None
+        self.thread.last_turn_id = self.id
+        self.thread.thread.updated_at = done.completed_at
+        if self._status != "failed":
+            self.thread.idle()
+        else:
+            self.thread.show()
+        self.tell(TURN_COMPLETED, TurnCompletedNotification(thread_id=self.thread_id, turn=done))
+        self.ended.set()
+
+    def snapshot(self) -> Turn:
+        """The turn as an answer shows it: nothing of it is known to be over."""
+        return Turn(id=self.id, items=[], status="inProgress", items_view="notLoaded")
+
+
+def _text(inputs: list[UserInput]) -> str:
+    return "\n".join(part.text for part in inputs if isinstance(part, TextInput))
+
+
+def _check_size(inputs: list[UserInput]) -> None:
+    chars = sum(len(part.text) for part in inputs if isinstance(part, TextInput))
+    if chars > MAX_INPUT_CHARS:
+        raise RpcError(
+            INVALID_PARAMS,
+            f"Input exceeds the maximum length of {MAX_INPUT_CHARS} characters.",
+            {
+                "input_error_code": "input_too_large",
+                "max_chars": MAX_INPUT_CHARS,
+                "actual_chars": chars,
+            },
+        )
+
+
+@serves(TURN_START)
+def turn_start(thread: "LoadedThread", params: TurnStartParams) -> TurnStartResponse:
+    """While a turn runs this steers it, and answers with an id that never starts (observed)."""
+    _check_size(params.input)
+    if thread.turn is not None:
+        if params.input:
+            thread.turn.steered.append(params.input)
+        return TurnStartResponse(
+            turn=Turn(id=new_id(), items=[], status="inProgress", items_view="notLoaded")
+        )
+    thread.settings = turn_overrides(thread.settings, params)
+    thread.turn = RunningTurn(thread, params)
+    thread.nursery.start_soon(thread.turn.run)
+    return TurnStartResponse(turn=thread.turn.snapshot())
+
+
+@serves(TURN_STEER)
+def turn_steer(thread: "LoadedThread", params: TurnSteerParams) -> TurnSteerResponse:
+    if not params.expected_turn_id:
+        raise invalid("expectedTurnId must not be empty")
+    _check_size(params.input)
+    if thread.turn is None:
+        raise invalid("no active turn to steer")
+    if thread.turn.id != params.expected_turn_id:
+        raise invalid(
+            f"expected active turn id `{params.expected_turn_id}` but found `{thread.turn.id}`"
+        )
+    if not params.input:
+        raise invalid("input must not be empty")
+    thread.turn.steered.append(params.input)
+    return TurnSteerResponse(turn_id=thread.turn.id)
+
+
+@serves(TURN_INTERRUPT)
+def turn_interrupt(thread: "LoadedThread", params: TurnInterruptParams) -> TurnInterruptResponse:
+    if thread.turn is None:
+        raise invalid("no active turn to interrupt")
+    if thread.turn.id != params.turn_id:
+        raise invalid(f"expected active turn id {params.turn_id} but found {thread.turn.id}")
+    thread.turn.scope.cancel()
+    return TurnInterruptResponse()
