@@ -5,6 +5,7 @@ unknown methods (observed, release 0.130.0).
 """
 
 import re
+import uuid
 from typing import Any
 
 import msgspec
@@ -37,12 +38,24 @@ def invalid(message: str, data: Any = None) -> RpcError:
     return RpcError(INVALID_REQUEST, message, data)
 
 
+def not_loaded(thread_id: str) -> RpcError:
+    return invalid(f"thread not loaded: {thread_id}")
+
+
 def overloaded() -> RpcError:
     return RpcError(OVERLOADED, "Server overloaded; retry later.")
 
 
 def unknown_thread(thread_id: str) -> RpcError:
     return invalid(f"thread not found: {thread_id}")
+
+
+def check_thread_id(thread_id: str) -> None:
+    """Raises RpcError when the text cannot be a thread's id."""
+    try:
+        uuid.UUID(thread_id)
+    except ValueError:
+        raise invalid(f"invalid thread id: `{thread_id}` is not a UUID") from None
 
 
 def no_rollout(thread_id: str) -> RpcError:

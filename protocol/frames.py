@@ -72,6 +72,12 @@ class Cancel(Frame):
     n: int
 
 
+class Named(Frame):
+    """The thread has a new name."""
+
+    name: str
+
+
 class Bye(Frame):
     """End: finish what is on disk and leave within `seconds`."""
 
@@ -141,7 +147,7 @@ class Log(Frame):
     message: str
 
 
-Down = StartThread | Call | Answered | Refused | Cancel | Bye
+Down = StartThread | Call | Answered | Refused | Cancel | Named | Bye
 Up = Hello | Reply | Failed | Ask | Withdrawn | Event | State | Log
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -68,6 +68,10 @@ class Settings(Struct, kw_only=True):
     sandbox_policy: SandboxPolicy = field(default_factory=DangerFullAccess)
     permission_profile: PermissionProfile | None = None
     active_permission_profile: ActivePermissionProfile | None = None
+    permission_profiles: dict[str, PermissionProfile] = field(
+        default_factory=dict[str, PermissionProfile]
+    )
+    """The profiles of the configuration, by id; a turn may pick one."""
     effort: ReasoningEffort | None = None
     summary: ReasoningSummary | None = None
     verbosity: Literal["low", "medium", "high"] | None = None

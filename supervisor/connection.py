@@ -40,6 +40,7 @@ class Connection:
     experimental: bool = False
     opted_out: frozenset[str] = frozenset()
     in_flight: int = 0
+    _following: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
     overrun: trio.Event = field(default_factory=trio.Event)
     """Set when the client has let its outbox fill up; a transport with other clients closes it."""
 
@@ -63,6 +64,13 @@ class Connection:
 
     def reply(self, id: RequestId, body: bytes) -> None:
         self.send(envelope.result(id, body))
+        following, self._following = self._following, []
+        for method, message in following:
+            self.tell(method, message)
+
+    def follow(self, method: str, message: bytes) -> None:
+        """Send a notification right behind the answer that is being made."""
+        self._following.append((method, message))
 
     def refuse(self, id: RequestId, error: RpcError) -> None:
         self.send(envelope.error(id, error))

@@ -25,7 +25,15 @@ class Host:
     asks: "Asks"
     clients: set[Connection] = field(default_factory=set[Connection])
 
-    def tell_all(self, method: str, message: bytes) -> None:
-        """Send a notification to every client that has said hello."""
+    def tell_all(
+        self, method: str, message: bytes, *, answering: Connection | None = None
+    ) -> None:
+        """Send a notification to every client that has said hello.
+
+        The client that is being answered gets it right behind its answer.
+        """
         for client in self.clients:
-            client.tell(method, message)
+            if client is answering:
+                client.follow(method, message)
+            else:
+                client.tell(method, message)

@@ -46,9 +46,7 @@ def read(settings: Settings) -> Docs:
 
 def wrapped(docs: Docs, cwd: str) -> str:
     """The text as it goes to the model."""
-    return (
-        f"# AGENTS.md instructions for {cwd}\n\n<INSTRUCTIONS>\n{docs.text}\n</INSTRUCTIONS>"
-    )
+    return f"# AGENTS.md instructions for {cwd}\n\n<INSTRUCTIONS>\n{docs.text}\n</INSTRUCTIONS>"
 
 
 def project_docs(settings: Settings) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from protocol.account import RateLimitSnapshot
 from protocol.turn import CodexErrorInfo
 
 
@@ -74,9 +75,9 @@ class ArgumentsDelta(Struct):
 
 
 class RateLimits(Struct):
-    """What the response's headers say about the account's limits, in the protocol's shape."""
+    """What the response's headers say about the account's limits."""
 
-    snapshot: dict[str, Any]
+    snapshot: RateLimitSnapshot
 
 
 class Completed(Struct):

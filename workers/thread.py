@@ -25,6 +25,7 @@ from protocol.frames import (
     Failed,
     Hello,
     Log,
+    Named,
     Refused,
     Reply,
     StartThread,
@@ -109,6 +110,9 @@ class LoadedThread:
             case Refused(k, message) if question := self._questions.get(k):
                 question.refusal = message
                 question.settled.set()
+            case Named(name):
+                self.thread.name = name
+                self.show()
             case Answered() | Refused() | Cancel() | Bye() | StartThread():
                 pass  # a late answer; the rest is `main`'s business
 

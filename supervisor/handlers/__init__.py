@@ -15,7 +15,7 @@ from supervisor.host import Host
 
 P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
-Handler = Callable[[Host, Connection, P], "R | Awaitable[R]"]
+Handler = Callable[[Host, Connection, P], R | Awaitable[R]]
 
 HANDLERS: dict[str, Handler[Any, Any]] = {}
 

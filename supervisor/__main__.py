@@ -1,0 +1,44 @@
+"""The console script: read the command line, then be the server, the proxy or the generator.
+
+What a command does not need is not imported: a version costs no Trio, and a server on stdio no
+WebSocket library.
+"""
+
+import sys
+
+from supervisor.options import Generate, Options, Proxy, Refused, parse
+
+
+def main() -> int:
+    """Return the exit status; `options.parse` says when it is 1 or 2."""
+    try:
+        return _run(parse(sys.argv[1:]))
+    except* Refused as refused:
+        print(f"atrio: {_first(refused)}", file=sys.stderr)  # noqa: T201
+    return 1
+
+
+def _first(group: BaseExceptionGroup[Refused]) -> Refused:
+    """The text that matters, however many nurseries it has come through."""
+    first = group.exceptions[0]
+    return first if isinstance(first, Refused) else _first(first)
+
+
+def _run(command: Options | Proxy | Generate) -> int:
+    match command:
+        case Proxy(socket):
+            from supervisor.proxy import run  # noqa: PLC0415
+
+            return run(socket)
+        case Generate(what, out, experimental):
+            from supervisor.generate import write  # noqa: PLC0415
+
+            return write(what, out, experimental=experimental)
+        case _:
+            from supervisor.server import run  # noqa: PLC0415
+
+            return run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

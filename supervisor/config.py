@@ -1,0 +1,220 @@
+"""The configuration of the host: files and arguments, asked anew at each use.
+
+Nothing here is a snapshot.  Every file is looked at again when somebody asks, so an edit holds from
+the next thread on, and a file that breaks later is told of then.
+"""
+
+import os
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from typing import Any, cast
+
+from protocol.config import (
+    ConfigWarningNotification,
+    LegacyManagedConfigTomlFromFileLayer,
+    ProjectLayer,
+    SessionFlagsLayer,
+    SystemLayer,
+    TextPosition,
+    TextRange,
+    UserLayer,
+)
+from supervisor import check
+from supervisor.layers import ConfigError, Layer, Table, flag, merged, nested, over
+from supervisor.project import folders, trust_key, trust_level
+from supervisor.source import FOR_USERS_ONLY, Source, based
+from supervisor.toml import Toml
+
+ETC = Path("/etc/codex")
+UNTRUSTED = (
+    "To load project-local config, hooks, and exec policies, "
+    "add {project} as a trusted project in {file}."
+)
+DISTRUSTED = (
+    "{project} is marked as untrusted in {file}. "
+    "To load project-local config, hooks, and exec policies, mark it trusted."
+)
+
+
+@dataclass(eq=False)
+class Config:
+    """`flags` is the layer of the command line."""
+
+    home: Path
+    flags: Table = field(default_factory=Table)
+    etc: Path = ETC
+    _sources: dict[Path, Source] = field(default_factory=dict[Path, Source])
+
+    @classmethod
+    def load(cls, home: Path, overrides: list[str]) -> "Config":
+        """`overrides` are `key=value` texts, later ones win.  Raises ConfigError for bad ones."""
+        flags = reduce(over, map(flag, overrides), Table())
+        check.typed(flags)
+        return cls(home, based(flags, Path.cwd()))
+
+    @property
+    def file(self) -> Path:
+        return self.home / "config.toml"
+
+    def layers(self, cwd: str | None = None, extra: Table | None = None) -> list[Layer]:
+        """Every layer that there is, highest first; those of `cwd`'s project too.
+
+        `extra` lies over the flags: what a client overrides for one thread.  Raises ConfigError.
+        """
+        managed = self.etc / "managed_config.toml"
+        high: list[Layer] = []
+        if table := self._table(managed):
+            high.append(Layer(LegacyManagedConfigTomlFromFileLayer(str(managed)), table))
+        if session := over(self.flags, extra or {}):
+            high.append(Layer(SessionFlagsLayer(), session))
+        system = self.etc / "config.toml"
+        low = [
+            Layer(UserLayer(str(self.file)), self._table(self.file)),
+            Layer(SystemLayer(str(system)), self._table(system)),
+        ]
+        project = self._project(cwd, merged(high + low)) if cwd else []
+        return high + project + low
+
+    def table(self, cwd: str | None = None, extra: Table | None = None) -> Table:
+        """What all layers amount to.  Raises ConfigError."""
+        return merged(self.layers(cwd, extra))
+
+    def toml(self, cwd: str | None = None, extra: Table | None = None) -> Toml:
+        """The same as `table`, verified and with its profile applied.  Raises ConfigError."""
+        return check.verified(self.table(cwd, extra))
+
+    def check(self) -> None:
+        """Raises ConfigError if the arguments cannot be meant.
+
+        A file at fault does not stop the server: it starts with defaults and `warnings` tell.
+        """
+        try:
+            self.toml()
+        except ConfigError:
+            if not self.flags or Config(self.home, etc=self.etc)._problem() is not None:
+                return
+            raise
+
+    def _problem(self, cwd: str | None = None) -> ConfigError | None:
+        try:
+            self.toml(cwd)
+        except ConfigError as error:
+            return error
+        return None
+
+    def trust_level(self, cwd: str) -> str | None:
+        """Whether the user has said `trusted` or `untrusted` of the project around `cwd`."""
+        return trust_level(self.table(), cwd)
+
+    def trust(self, cwd: str) -> None:
+        """Write down that the project around `cwd` is trusted.  Raises ConfigError and OSError."""
+        import tomlkit  # noqa: PLC0415 - costs 15 ms, and only writing needs it
+        from tomlkit.items import AbstractTable  # noqa: PLC0415
+
+        source = self._source(self.file)
+        source.table()
+        text = self.file.read_text("utf-8") if self.file.exists() else ""
+        document = cast("dict[str, Any]", tomlkit.parse(text))
+        if "projects" not in document:
+            document["projects"] = tomlkit.table(is_super_table=True)
+        projects = document["projects"]
+        project = projects.get(trust_key(cwd))
+        if isinstance(project, AbstractTable):
+            project["trust_level"] = "trusted"
+        else:
+            projects[trust_key(cwd)] = tomlkit.item({"trust_level": "trusted"})
+        source.write(tomlkit.dumps(cast("Any", document)))
+
+    def warnings(self, cwd: str | None = None) -> list[ConfigWarningNotification]:
+        """What a client should hear of the configuration when it connects."""
+        cwd = cwd or os.getcwd()  # noqa: PTH109
+        if error := self._problem(cwd):
+            return [_invalid(error)]
+        layers = [layer for layer in self.layers(cwd) if isinstance(layer.name, ProjectLayer)]
+        off = [layer for layer in layers if layer.disabled_reason]
+        found = [_disabled(off)] if off else []
+        return found + [w for layer in layers if layer not in off and (w := self._ignored(layer))]
+
+    def _ignored(self, layer: Layer) -> ConfigWarningNotification | None:
+        assert isinstance(layer.name, ProjectLayer)
+        file = Path(layer.name.dot_codex_folder) / "config.toml"
+        keys = ", ".join(sorted(set(FOR_USERS_ONLY).intersection(self._table(file))))
+        if not keys:
+            return None
+        return ConfigWarningNotification(
+            f"Ignored keys that a project may not set in {file}: {keys}. "
+            f"To have them, set them in {self.file}."
+        )
+
+    def _project(self, cwd: str, rest: Table) -> list[Layer]:
+        """One layer for each `.codex` folder from the project's root to `cwd`, inner first."""
+        layers: list[Layer] = []
+        for folder in folders(cwd, rest.get("project_root_markers")):
+            dot_codex = folder / ".codex"
+            if not dot_codex.is_dir() or dot_codex.resolve() == self.home.resolve():
+                continue
+            table = self._table(dot_codex / "config.toml")
+            table = {k: v for k, v in table.items() if k not in FOR_USERS_ONLY}
+            reason = self._distrust(rest, str(folder))
+            layers.insert(0, Layer(ProjectLayer(str(dot_codex)), table, reason))
+        return layers
+
+    def _distrust(self, rest: Table, folder: str) -> str | None:
+        level = trust_level(rest, folder)
+        if level == "trusted":
+            return None
+        text = UNTRUSTED if level is None else DISTRUSTED
+        return text.format(project=trust_key(folder), file=self.file)
+
+    def _table(self, path: Path) -> Table:
+        return self._source(path).table()
+
+    def _source(self, path: Path) -> Source:
+        known = self._sources.get(path)
+        if known is None:
+            known = Source(path)
+            if path.parent in (self.home, self.etc) or path.exists():
+                self._sources[path] = known
+        return known
+
+
+def request_table(config: dict[str, Any] | None, cwd: str) -> Table:
+    """The table of a request's `config`: keys may be dotted, values are JSON.
+
+    Raises ConfigError.
+    """
+    tables = (nested(key, _without_null(value)) for key, value in (config or {}).items())
+    table = reduce(over, tables, Table())
+    check.typed(table)
+    return based(table, Path(cwd))
+
+
+def _without_null(value: Any) -> Any:
+    """TOML has no null: an entry that is null is one that is not set."""
+    if isinstance(value, dict):
+        entries = cast("Table", value).items()
+        return {key: _without_null(below) for key, below in entries if below is not None}
+    return value
+
+
+def _invalid(error: ConfigError) -> ConfigWarningNotification:
+    at = error.at and TextPosition(column=error.at[1], line=error.at[0])
+    return ConfigWarningNotification(
+        "Invalid configuration; using defaults.",
+        details=str(error).strip(),
+        path=str(error.file) if error.file else None,
+        range=TextRange(end=at, start=at) if at else None,
+    )
+
+
+def _disabled(layers: list[Layer]) -> ConfigWarningNotification:
+    entries = [
+        f"    {number}. {cast('ProjectLayer', layer.name).dot_codex_folder}\n"
+        f"       {layer.disabled_reason}\n"
+        for number, layer in enumerate(layers, 1)
+    ]
+    return ConfigWarningNotification(
+        "Configuration, hooks and command rules of these folders stay off until their project "
+        "is trusted; its skills load all the same.\n" + "".join(entries)
+    )

@@ -1,0 +1,148 @@
+"""Threads as they are on disk: read, list, page through their turns, archive and bring back.
+
+No worker is needed for any of this.  What a loaded thread knows better (its status, a turn that
+is running) is laid over what is stored.
+"""
+
+import trio
+
+from protocol import stored
+from protocol.errors import (
+    INTERNAL_ERROR,
+    RpcError,
+    check_thread_id,
+    invalid,
+    no_rollout,
+    not_loaded,
+)
+from protocol.methods import (
+    THREAD_ARCHIVE,
+    THREAD_ARCHIVED,
+    THREAD_LIST,
+    THREAD_READ,
+    THREAD_TURNS_LIST,
+    THREAD_UNARCHIVE,
+    THREAD_UNARCHIVED,
+)
+from protocol.thread import (
+    Thread,
+    ThreadArchivedNotification,
+    ThreadArchiveParams,
+    ThreadArchiveResponse,
+    ThreadListParams,
+    ThreadListResponse,
+    ThreadReadParams,
+    ThreadReadResponse,
+    ThreadTurnsListParams,
+    ThreadTurnsListResponse,
+    ThreadUnarchivedNotification,
+    ThreadUnarchiveParams,
+    ThreadUnarchiveResponse,
+)
+from protocol.turn import Turn
+from supervisor.connection import Connection
+from supervisor.handlers import serves
+from supervisor.host import Host
+
+DEFAULT_TURNS = 25  # of a page of turns, when the client names no limit
+
+
+async def known(host: Host, thread_id: str) -> Thread:
+    """The thread, loaded or stored.  Raises RpcError when there is neither."""
+    check_thread_id(thread_id)
+    loaded = host.threads.get(thread_id)
+    if loaded is not None and loaded.thread is not None:
+        return loaded.thread
+    found = await host.store.read(thread_id)
+    if found is None:
+        raise not_loaded(thread_id)
+    return found
+
+
+async def turns_of(host: Host, thread: Thread) -> list[Turn]:
+    """The turns on disk, the running one marked as such.  Raises RpcError when unreadable."""
+    loaded = host.threads.get(thread.id)
+    if thread.ephemeral:
+        raise invalid("ephemeral threads do not support includeTurns")
+    if thread.path is None or (loaded is not None and not loaded.stored):
+        raise invalid(
+            f"thread {thread.id} is not materialized yet; "
+            "includeTurns is unavailable before first user message"
+        )
+    try:
+        turns = await trio.to_thread.run_sync(stored.read_turns, thread.path)
+    except OSError as error:
+        raise RpcError(INTERNAL_ERROR, f"cannot read {thread.path}: {error.strerror}") from None
+    if loaded is not None and turns and turns[-1].id == loaded.turn_id:
+        turns[-1].status, turns[-1].completed_at = "inProgress", None
+    return turns
+
+
+@serves(THREAD_READ)
+async def thread_read(
+    host: Host,
+    client: Connection,  # noqa: ARG001
+    params: ThreadReadParams,
+) -> ThreadReadResponse:
+    thread = await known(host, params.thread_id)
+    if params.include_turns:
+        thread = stored.with_turns(thread, await turns_of(host, thread))
+    return ThreadReadResponse(thread=thread)
+
+
+@serves(THREAD_LIST)
+async def thread_list(
+    host: Host,
+    client: Connection,  # noqa: ARG001
+    params: ThreadListParams,
+) -> ThreadListResponse:
+    page = await host.store.list(params, host.config.model_provider())
+    for place, thread in enumerate(page.data):
+        loaded = host.threads.get(thread.id)
+        if loaded is not None and loaded.thread is not None:
+            page.data[place].status = loaded.thread.status
+    return page
+
+
+@serves(THREAD_TURNS_LIST)
+async def thread_turns_list(
+    host: Host,
+    client: Connection,  # noqa: ARG001
+    params: ThreadTurnsListParams,
+) -> ThreadTurnsListResponse:
+    thread = await known(host, params.thread_id)
+    turns = await turns_of(host, thread)
+    return stored.page(turns, params, DEFAULT_TURNS)
+
+
+@serves(THREAD_ARCHIVE)
+async def thread_archive(
+    host: Host, client: Connection, params: ThreadArchiveParams
+) -> ThreadArchiveResponse:
+    check_thread_id(params.thread_id)
+    loaded = host.threads.get(params.thread_id)
+    if loaded is not None:
+        if not loaded.stored:
+            raise no_rollout(params.thread_id)
+        await host.threads.unload(loaded, "archived", closed=False)
+    if not await host.store.archive(params.thread_id):
+        raise no_rollout(params.thread_id)
+    told = ThreadArchivedNotification(thread_id=params.thread_id)
+    host.tell_all(THREAD_ARCHIVED.name, THREAD_ARCHIVED.encode(told), answering=client)
+    return ThreadArchiveResponse()
+
+
+@serves(THREAD_UNARCHIVE)
+async def thread_unarchive(
+    host: Host, client: Connection, params: ThreadUnarchiveParams
+) -> ThreadUnarchiveResponse:
+    check_thread_id(params.thread_id)
+    thread = await host.store.unarchive(params.thread_id)
+    if thread is None:
+        raise invalid(f"no archived rollout found for thread id {params.thread_id}")
+    loaded = host.threads.get(params.thread_id)
+    if loaded is not None and loaded.thread is not None:
+        thread.status = loaded.thread.status
+    told = ThreadUnarchivedNotification(thread_id=params.thread_id)
+    host.tell_all(THREAD_UNARCHIVED.name, THREAD_UNARCHIVED.encode(told), answering=client)
+    return ThreadUnarchiveResponse(thread=thread)

@@ -1,0 +1,123 @@
+"""A client's message finds whoever answers it: a handler here, or a thread's worker.
+
+This is one of the two places that catch everything; the other is the worker's mailbox.
+"""
+
+import inspect
+import logging
+from collections.abc import Awaitable
+from typing import Any
+
+import msgspec
+import trio
+from msgspec import Struct
+
+from protocol.envelope import Answer, Request
+from protocol.errors import INTERNAL_ERROR, RpcError, invalid, overloaded
+from protocol.methods import INITIALIZE, REQUESTS, Method, check_experimental
+from supervisor.connection import Connection
+from supervisor.handlers import HANDLERS
+from supervisor.host import Host
+from supervisor.loaded import Loaded
+
+IN_FLIGHT_LIMIT = 4096  # requests of one client that wait for an answer
+TOTAL_LIMIT = 32768  # and of all clients
+
+log = logging.getLogger("atrio.router")
+_encode = msgspec.json.Encoder().encode
+
+
+class Router:
+    """`nursery` runs the handlers that may block."""
+
+    def __init__(self, host: Host, nursery: trio.Nursery) -> None:
+        self._host = host
+        self._nursery = nursery
+        self._in_flight = 0
+
+    def request(self, client: Connection, request: Request) -> None:
+        try:
+            self._route(client, request)
+        except RpcError as error:
+            client.refuse(request.id, error)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not end the connection
+            client.refuse(request.id, _bug(request.method, error))
+
+    def answer(self, client: Connection, answer: Answer) -> None:
+        self._host.asks.answer(client, answer)
+
+    def gone(self, client: Connection) -> None:
+        self._host.clients.discard(client)
+        self._host.threads.left(client)
+
+    def _route(self, client: Connection, request: Request) -> None:
+        row = REQUESTS.get(request.method)
+        if row is None:
+            raise invalid(f"Invalid request: unknown variant `{request.method}`")
+        if client.info is None and row is not INITIALIZE:
+            raise invalid("Not initialized")
+        params = row.decode(request.params)
+        if not client.experimental and row is not INITIALIZE:
+            check_experimental(row, params)
+        if client.in_flight >= IN_FLIGHT_LIMIT or self._in_flight >= TOTAL_LIMIT:
+            raise overloaded()
+        if row.by == "here":
+            self._here(client, request, row, params)
+        else:
+            loaded = self._host.threads.loaded(getattr(params, row.by))
+            self._forward(loaded, client, request)
+
+    def _here(
+        self, client: Connection, request: Request, row: Method[Any, Any], params: Struct
+    ) -> None:
+        result = HANDLERS[row.name](self._host, client, params)
+        if inspect.isawaitable(result):
+            self._nursery.start_soon(self._finish, client, request, result)
+        else:
+            self._deliver(client, request, result)
+
+    async def _finish(
+        self, client: Connection, request: Request, pending: Awaitable[Struct | Loaded]
+    ) -> None:
+        client.in_flight += 1
+        self._in_flight += 1
+        try:
+            self._deliver(client, request, await pending)
+        except RpcError as error:
+            client.refuse(request.id, error)
+        except Exception as error:  # noqa: BLE001 - as above
+            client.refuse(request.id, _bug(request.method, error))
+        finally:
+            client.in_flight -= 1
+            self._in_flight -= 1
+
+    def _deliver(self, client: Connection, request: Request, result: Struct | Loaded) -> None:
+        """Send a handler's answer, or let the thread that it named give it."""
+        if isinstance(result, Loaded):
+            result.call(client, request, subscribe=True)
+        else:
+            client.reply(request.id, _encode(result))
+
+    def _forward(self, loaded: Loaded, client: Connection, request: Request) -> None:
+        if loaded.worker is not None:
+            loaded.call(client, request)
+            return
+
+        async def revive() -> Loaded:
+            await self._host.threads.revive(loaded)
+            return loaded
+
+        async def later() -> None:
+            try:
+                (await revive()).call(client, request)
+            except RpcError as error:
+                client.refuse(request.id, error)
+
+        self._nursery.start_soon(later)
+
+
+def _bug(method: str, error: Exception) -> RpcError:
+    log.error("%s failed", method, exc_info=error)
+    return RpcError(INTERNAL_ERROR, f"{method} failed: {error!r}")
+
+

@@ -1,0 +1,169 @@
+"""One child process, and the nursery process that bears them.
+
+A worker is known by its link: when the link closes the worker is gone, whatever its process does.
+Spares are forked ahead of need, because no fork may stand on the path of a request.
+"""
+
+import logging
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable
+
+import trio
+
+from protocol import frames
+from protocol.frames import Frame, Hello, Up
+from protocol.framing import Frames
+
+READ_BYTES = 1 << 18
+SPARES = 2
+RESTART_SECONDS = 1.0  # a nursery that keeps dying must not keep a core busy
+
+log = logging.getLogger("atrio.worker")
+
+
+class Worker:
+    """The supervisor's end of one link.  `pid` is known once the worker has said hello."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self._splitter = Frames()
+        self._waiting: list[bytes] = []
+        self._said = trio.Event()
+        self.pid: int | None = None
+        self.gone = trio.Event()
+
+    def send(self, frame: Frame) -> None:
+        self._waiting.append(frames.encode(frame))
+        self._said.set()
+
+    async def hello(self) -> bool:
+        """Wait for the first frame.  False when the worker died before it."""
+        while True:
+            for frame in await self.receive() or (None,):
+                if frame is None:
+                    return False
+                if isinstance(frame, Hello):
+                    self.pid = frame.pid
+                    return True
+
+    async def write(self) -> None:
+        """Write what is said until cancelled or the worker is gone."""
+        try:
+            while True:
+                await self._said.wait()
+                self._said = trio.Event()
+                data, self._waiting = b"".join(self._waiting), []
+                await self._stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+
+    async def receive(self) -> list[Up]:
+        """All frames that have come together; empty when the worker is gone."""
+        while True:
+            try:
+                data = await self._stream.receive_some(READ_BYTES)
+                heard = [frames.decode_up(payload) for payload in self._splitter.feed(data)]
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return []
+            except ValueError as error:  # includes msgspec's; a worker that babbles is no worker
+                log.error("worker %s sent what is no frame: %s", self.pid, error)
+                return []
+            if heard or not data:
+                return heard
+
+    async def close(self) -> None:
+        self.gone.set()
+        await self._stream.aclose()
+
+
+class NurseryProcess:
+    """Starts the nursery process, keeps spares ready, starts it again if it dies."""
+
+    def __init__(self, command: Iterable[str] | None = None) -> None:
+        self._command = list(
+            command or (sys.executable, "-I", "-X", "faulthandler", "-m", "workers", "nursery")
+        )
+        self._control: trio.SocketStream | None = None
+        self._up = trio.Event()
+        self._give, self._spares = trio.open_memory_channel[Worker](SPARES)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    async def adopt(self) -> Worker:
+        """A worker that has said hello and is nobody yet."""
+        return await self._spares.receive()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep a nursery process and its spares, until cancelled."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._keep_spares)
+                await self._start()
+                task_status.started()
+                while True:
+                    await self._watch()
+                    log.error("the nursery process has died; starting another")
+                    self._up = trio.Event()
+                    await trio.sleep(RESTART_SECONDS)
+                    await self._start()
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._stop()
+
+    async def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            fd = theirs.fileno()
+            # Popen and not trio.lowlevel.open_process: it must be a child of this very thread.
+            self.process = subprocess.Popen(
+                [*self._command, str(fd)], pass_fds=[fd], stdin=subprocess.DEVNULL, cwd="/"
+            )
+        self._control = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
+        self._up.set()
+
+    async def _watch(self) -> None:
+        """Read what the nursery reports, until it is gone."""
+        assert self._control is not None
+        try:
+            while data := await self._control.receive_some(4096):
+                log.debug("nursery: %s", data.decode(errors="replace").strip())
+        except trio.BrokenResourceError:
+            pass
+
+    async def _keep_spares(self) -> None:
+        while True:
+            await self._up.wait()
+            worker = await self._fork()
+            if worker is not None:
+                await self._give.send(worker)
+
+    async def _fork(self) -> Worker | None:
+        assert self._control is not None
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                await self._control.socket.sendmsg([b"W"], [_rights(theirs)])
+            except (OSError, trio.ClosedResourceError):
+                ours.close()
+                await trio.sleep(RESTART_SECONDS / 10)
+                return None
+        worker = Worker(trio.SocketStream(trio.socket.from_stdlib_socket(ours)))
+        return worker if await worker.hello() else None
+
+    async def _stop(self) -> None:
+        """Close the control socket; the nursery ends what is left and then itself."""
+        if self._control is not None:
+            await self._control.aclose()
+        if self.process is None:
+            return
+        with trio.move_on_after(8):
+            while self.process.poll() is None:
+                await trio.sleep(0.005)
+            return
+        self.process.kill()
+        self.process.wait()
+
+
+def _rights(sock: socket.socket) -> tuple[int, int, bytes]:
+    return socket.SOL_SOCKET, socket.SCM_RIGHTS, sock.fileno().to_bytes(4, sys.byteorder)

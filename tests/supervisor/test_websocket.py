@@ -1,0 +1,411 @@
+"""WebSocket: frames, closing, slow clients, HTTP on the same port, Unix sockets."""
+
+import base64
+import os
+import socket
+import stat
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+import trio
+from trio_websocket import ConnectionClosed, connect_websocket, wrap_client_stream
+from wsproto.frame_protocol import Opcode
+
+from protocol.envelope import Request
+from supervisor import websocket
+from supervisor.connection import Connection
+from supervisor.options import Refused, Tcp
+from supervisor.outbox import Outbox
+from supervisor.websocket import serve_unix, serve_websocket
+
+ANYWHERE = Tcp("127.0.0.1", 0)
+
+
+class Host:
+    """Answers each request with its params; `flood` sends as many bytes as its params say."""
+
+    def __init__(self, limit: int = 16 << 20):
+        self.limit = limit
+        self.clients: list[Connection] = []
+
+    @contextmanager
+    def connect(self, form):
+        connection = Connection(self, form, Outbox(self.limit))
+        self.clients.append(connection)
+        yield connection
+        self.clients.remove(connection)
+
+    def request(self, client: Connection, request: Request) -> None:
+        if request.method == "flood":
+            client.send(b"x" * int(request.params))
+        else:
+            client.reply(request.id, request.params)
+
+    def answer(self, client, answer): ...
+    def gone(self, client): ...
+
+
+@asynccontextmanager
+async def served(host=None, auth=None):
+    async with trio.open_nursery() as nursery:
+        door = await nursery.start(serve_websocket, host or Host(), ANYWHERE, auth)
+        with trio.fail_after(5):
+            yield int(door.url.rpartition(":")[2])
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def client(port: int):
+    async with trio.open_nursery() as nursery:
+        try:
+            yield await connect_websocket(
+                nursery, "127.0.0.1", port, "/", use_ssl=False, max_message_size=64 << 20
+            )
+        finally:
+            nursery.cancel_scope.cancel()
+
+
+HANDSHAKE = (
+    "{method} {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: " + base64.b64encode(bytes(16)).decode() + "\r\n"
+    "Sec-WebSocket-Version: {version}\r\n{more}\r\n"
+)
+
+
+def handshake(method="GET", path="/", version="13", more="") -> bytes:
+    return HANDSHAKE.format(method=method, path=path, version=version, more=more).encode()
+
+
+def frame(opcode: Opcode, payload: bytes, *, fin: bool = True, masked: bool = True) -> bytes:
+    """A client's frame; a mask of zeros leaves the payload readable."""
+    assert len(payload) < 126
+    head = bytes((opcode | 0x80 * fin, len(payload) | 0x80 * masked))
+    return head + (bytes(4) if masked else b"") + payload
+
+
+async def converse(port: int, *sent: bytes) -> bytes:
+    """All that the server says to these bytes, until it ends the connection."""
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    async with stream:
+        await stream.send_all(b"".join(sent))
+        return b"".join([bytes(piece) async for piece in stream])
+
+
+async def status(port: int, request: bytes) -> int:
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    async with stream:
+        await stream.send_all(request)
+        return int((await stream.receive_some(4096)).split()[1])
+
+
+CLOSE = frame(Opcode.CLOSE, b"\x03\xe8")
+CLOSED = bytes((0x88, 2)) + b"\x03\xe8"
+
+
+async def test_a_text_frame_is_a_message():
+    """DESIGN 8: JSON-RPC in text frames."""
+    async with served() as port, client(port) as websocket:
+        await websocket.send_message('{"id":1,"method":"echo","params":"é"}')
+        assert await websocket.get_message() == '{"id":1,"result":"é"}'
+
+
+async def test_binary_frames_and_nonsense_are_ignored():
+    """Observed."""
+    async with served() as port, client(port) as websocket:
+        await websocket.send_message(b'{"id":1,"method":"echo"}')
+        await websocket.send_message("not json")
+        await websocket.send_message('{"id":2,"method":"echo"}')
+        assert await websocket.get_message() == '{"id":2,"result":null}'
+
+
+async def test_one_pong_answers_one_ping_between_fragments():
+    """RFC 6455, section 5.4; ours: the reference answers with two pongs."""
+    async with served() as port:
+        said = await converse(
+            port,
+            handshake(),
+            frame(Opcode.TEXT, b'{"id":1,"met', fin=False),
+            frame(Opcode.PING, b"ping"),
+            frame(Opcode.CONTINUATION, b'hod":"echo"}'),
+            frame(Opcode.PING, b"2"),
+            CLOSE,
+        )
+        head, _, frames = said.partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 101 ")
+    answer = b'\x81\x16{"id":1,"result":null}'
+    assert frames.startswith(b"\x8a\x04ping")
+    assert frames.endswith(CLOSED)
+    assert frames.count(b"\x8a") == 2
+    assert answer in frames or frames == b"\x8a\x04ping\x8a\x012" + CLOSED
+
+
+async def test_a_close_is_answered_with_a_close():
+    """RFC 6455, section 5.5.1; ours: the reference just hangs up."""
+    async with served() as port:
+        said = await converse(port, handshake(), CLOSE)
+        assert said.endswith(b"\r\n\r\n" + CLOSED)
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (frame(Opcode.TEXT, b"{}", masked=False), 1002),
+        (frame(Opcode.TEXT, b"\xff\xfe"), 1007),
+        (b"\x83\x81\0\0\0\0x", 1002),
+    ],
+    ids=["unmasked", "not UTF-8", "reserved opcode"],
+)
+async def test_broken_frames_end_the_connection_with_their_code(bad, code):
+    """Observed that it ends; the codes are RFC 6455's, section 7.4.1."""
+    async with served() as port:
+        _, _, frames = (await converse(port, handshake(), bad)).partition(b"\r\n\r\n")
+        assert frames[0] == 0x88
+        assert int.from_bytes(frames[2:4]) == code
+        assert await status(port, handshake()) == 101
+
+
+async def test_a_message_beyond_the_limit_is_refused_with_1009(monkeypatch):
+    """Observed: 16 MiB."""
+    monkeypatch.setattr(websocket, "MESSAGE_LIMIT", 1000)
+    async with served() as port, client(port) as chatty:
+        await chatty.send_message("x" * 1001)
+        with pytest.raises(ConnectionClosed) as caught:
+            await chatty.get_message()
+        assert caught.value.reason.code == 1009
+
+
+async def test_several_megabytes_are_one_message():
+    """Observed: 4 MiB."""
+    async with served() as port, client(port) as websocket:
+        text = "y" * (4 << 20)
+        await websocket.send_message('{"id":1,"method":"echo","params":"%s"}' % text)
+        assert len(await websocket.get_message()) == len(text) + len('{"id":1,"result":""}')
+
+
+async def test_a_client_that_stays_behind_is_closed_with_1013(monkeypatch):
+    """DESIGN 7.  It gets the frame if it reads on in time."""
+    monkeypatch.setattr(websocket, "OVERRUN_SECONDS", 0.01)
+    host = Host(limit=1 << 20)
+    async with served(host) as port, client(port) as slow:
+        for _ in range(12):  # beyond the socket buffers and what the client takes in unasked
+            host.clients[0].send(b"x" * (1 << 20))
+            await trio.testing.wait_all_tasks_blocked()
+        with trio.fail_after(5):
+            await host.clients[0].overrun.wait()
+            while not host.clients[0].outbox._closed:
+                await trio.sleep(0.01)
+        with pytest.raises(ConnectionClosed) as caught:
+            while True:
+                await slow.get_message()
+        assert caught.value.reason.code == 1013
+        assert "too far behind" in caught.value.reason.reason
+
+
+async def test_a_client_that_never_reads_is_dropped_and_delays_nobody(monkeypatch):
+    """Ours: without room for a close frame the connection just ends."""
+    monkeypatch.setattr(websocket, "OVERRUN_SECONDS", 0.01)
+    monkeypatch.setattr(websocket, "CLOSE_SECONDS", 0.01)
+    host = Host(limit=1 << 20)
+    async with served(host) as port, client(port) as other:
+        stuck = await trio.open_tcp_stream("127.0.0.1", port)
+        flood = frame(Opcode.TEXT, b'{"id":1,"method":"flood","params":8000000}')
+        await stuck.send_all(handshake() + flood * 3)
+        await other.send_message('{"id":2,"method":"echo"}')
+        assert await other.get_message() == '{"id":2,"result":null}'
+        while len(host.clients) > 1:
+            await trio.sleep(0.01)
+        await stuck.aclose()
+
+
+async def test_a_big_answer_alone_is_no_overrun(monkeypatch):
+    """Ours: a client is slow when it stays behind, not when much is said at once."""
+    host = Host(limit=1 << 20)
+    async with served(host) as port, client(port) as websocket:
+        for _ in range(3):
+            await websocket.send_message('{"id":1,"method":"flood","params":9000000}')
+            assert len(await websocket.get_message()) == 9_000_000
+
+
+async def test_closing_the_outbox_writes_what_waits_and_says_goodbye():
+    """DESIGN 6: how a server that stops lets its clients go."""
+    host = Host()
+    async with served(host) as port, client(port) as websocket:
+        host.clients[0].send(b"the last word")
+        host.clients[0].close()
+        assert await websocket.get_message() == "the last word"
+        with pytest.raises(ConnectionClosed) as caught:
+            await websocket.get_message()
+        assert caught.value.reason.code == 1001
+
+
+async def test_a_shut_door_keeps_those_who_are_inside():
+    """DESIGN 6: stop accepting, let running turns drain."""
+    async with trio.open_nursery() as nursery:
+        door = await nursery.start(serve_websocket, Host(), ANYWHERE, None)
+        port = int(door.url.rpartition(":")[2])
+        with trio.fail_after(5):
+            async with client(port) as websocket:
+                door.shut()
+                await trio.testing.wait_all_tasks_blocked()
+                with pytest.raises(OSError, match="all attempts to connect"):
+                    await trio.open_tcp_stream("127.0.0.1", port)
+                await websocket.send_message('{"id":1,"method":"echo"}')
+                assert await websocket.get_message() == '{"id":1,"result":null}'
+
+
+async def test_a_fault_with_one_client_leaves_the_others_alone(caplog):
+    """Ours: what goes wrong with a visitor stays with it, and is logged."""
+    host = Host()
+    async with served(host) as port, client(port) as good, client(port) as bad:
+        await bad.send_message('{"id":1,"method":"flood","params":"no number"}')
+        with pytest.raises(ConnectionClosed):
+            await bad.get_message()
+        await good.send_message('{"id":2,"method":"echo"}')
+        assert await good.get_message() == '{"id":2,"result":null}'
+
+    assert "a WebSocket client was dropped" in caplog.text
+
+
+async def test_visitors_who_leave_early_leave_no_trace():
+    """Observed: the server survives clients that hang up at any moment."""
+    host = Host()
+    async with served(host) as port:
+        for sent in (b"", b"GET", handshake(), handshake() + b"\x81\xff"):
+            stream = await trio.open_tcp_stream("127.0.0.1", port)
+            await stream.send_all(sent)
+            await stream.aclose()
+        assert await status(port, b"GET /readyz HTTP/1.1\r\n\r\n") == 200
+        while host.clients:
+            await trio.sleep(0.01)
+
+
+async def test_a_visitor_who_says_nothing_is_let_go(monkeypatch):
+    """Ours: a descriptor each would otherwise be theirs for ever."""
+    monkeypatch.setattr(websocket, "HANDSHAKE_SECONDS", 0.01)
+    async with served() as port:
+        assert await converse(port, b"GET / HTTP/1.1\r\n") == b""
+
+
+async def test_a_handshake_that_only_the_library_refuses_ends_as_well(monkeypatch):
+    """Ours: the library answers and waits; we do not."""
+    monkeypatch.setattr(websocket, "HANDSHAKE_SECONDS", 0.2)
+    async with served() as port:
+        said = await converse(port, handshake(more="Bad header\x01: x\r\n"))
+        assert said.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_head_that_does_not_end_is_refused():
+    """Ours: what a stranger makes us keep is bounded."""
+    async with served() as port:
+        assert (await converse(port, b"GET / HTTP/1.1\r\nx: " + b"y" * 20000))[:12] == b"HTTP/1.1 431"
+
+
+async def test_small_frames_are_not_held_back():
+    """PERFORMANCE: the reference leaves Nagle's algorithm on and pays 40 ms for a delta."""
+    seen = []
+
+    class Watched(Host):
+        @contextmanager
+        def connect(self, form):
+            for fd in os.listdir("/proc/self/fd"):
+                with socket.socket(fileno=os.dup(int(fd))) if _is_tcp(int(fd)) else socket.socket() as s:
+                    seen.append(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            with super().connect(form) as connection:
+                yield connection
+
+    async with served(Watched()) as port, client(port):
+        assert any(seen)
+
+
+def _is_tcp(fd: int) -> bool:
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}").startswith("socket:")
+    except OSError:
+        return False
+
+
+async def test_a_port_in_use_is_refused_with_a_cure():
+    """Observed: status 1."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(Refused, match=r"in use.*choose another"):
+            await serve_websocket(Host(), Tcp(*taken.getsockname()), None)
+
+
+@pytest.mark.parametrize(("ip", "warned"), [("127.0.0.1", False), ("0.0.0.0", True)])
+async def test_an_open_door_to_the_network_is_warned_of(nursery, capsys, ip, warned):
+    """Observed: a note about authentication, and no refusal."""
+    await nursery.start(serve_websocket, Host(), Tcp(ip, 0), None)
+    nursery.cancel_scope.cancel()
+
+    assert ("--ws-auth" in capsys.readouterr().err) is warned
+
+
+@asynccontextmanager
+async def unix(path: Path, host=None):
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_unix, host or Host(), path)
+        with trio.fail_after(5):
+            yield
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_unix_socket_is_its_owners_alone_and_goes_with_the_server(tmp_path, nursery):
+    """Observed: mode 0600, removed at the end, Origin ignored."""
+    path = tmp_path / "new" / "s.sock"
+    async with unix(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        stream = await trio.open_unix_socket(path)
+        extra = [(b"Origin", b"http://x")]
+        client = await wrap_client_stream(nursery, stream, "x", "/", extra_headers=extra)
+        await client.send_message('{"id":1,"method":"echo"}')
+        assert await client.get_message() == '{"id":1,"result":null}'
+    assert not path.exists()
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_socket_that_nobody_serves_is_taken_over(tmp_path):
+    """Observed."""
+    path = tmp_path / "s.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    async with unix(path):
+        await (await trio.open_unix_socket(path)).aclose()
+
+
+async def test_a_second_server_is_refused_and_the_first_goes_on(tmp_path):
+    """Observed: status 1."""
+    path = tmp_path / "s.sock"
+    async with unix(path):
+        with pytest.raises(Refused, match="listens on"):
+            await serve_unix(Host(), path)
+        await (await trio.open_unix_socket(path)).aclose()
+
+
+async def test_a_file_in_the_place_of_the_socket_is_left_alone(tmp_path):
+    """Ours: what we have not made we do not remove."""
+    path = tmp_path / "s.sock"
+    path.write_text("precious")
+    with pytest.raises(Refused, match="is no socket"):
+        await serve_unix(Host(), path)
+    assert path.read_text() == "precious"
+
+
+async def test_a_path_too_long_for_a_socket_is_refused(tmp_path):
+    """Ours: the system's limit is about a hundred bytes, and its message should reach the user."""
+    with pytest.raises(Refused, match="too long"):
+        await serve_unix(Host(), tmp_path / ("x" * 200))
+
+
+async def test_the_default_socket_lies_in_a_private_folder(tmp_path, monkeypatch):
+    """Observed: 0700, under CODEX_HOME."""
+    monkeypatch.setenv("CODEX_HOME", str(tmp_path))
+    path = tmp_path / "app-server-control" / "app-server-control.sock"
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_unix, Host(), None)
+        assert path.is_socket()
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,200 @@
+"""One child process on pipes or on a PTY: its output, its input, its end.
+
+Started by `subprocess.Popen` from the main thread, without code between fork and exec: a worker
+runs Trio and must not fork, and the parent-death signal of a sandbox follows the thread that
+started it, so a thread of a pool would end the command with itself.  Every child leads a session
+and a process group of its own; whatever it has started is reached through the group.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import termios
+from collections.abc import Callable
+
+import trio
+
+from sandbox import Launch
+
+# How long what was written before the end may still come in, when a grandchild keeps the output
+# open.  The reference server waits as long (observed: 51 ms).
+DRAIN_SECONDS = 0.05
+REAP_SECONDS = 5  # a killed process can hang in the kernel; the worker must not hang with it
+READ_BYTES = 64 << 10  # the capacity of a pipe
+DRAIN_BYTES = 1 << 20
+TTY_SIZE = (24, 80)  # rows, columns; the reference server's default
+
+# A new session has no terminal until its leader opens one.  Python cannot do that between fork
+# and exec, so a shell does it in the child and is then replaced by the command.
+_ON_TTY = ["/bin/sh", "-c", 'exec 0<>"$0" 1>&0 2>&1; exec "$@"']
+
+LIVE: "set[Process]" = set()
+
+
+class Process:
+    """A started child.  `exit_code` is None while it runs; `pid` is also its process group."""
+
+    def __init__(self, launch: Launch, *, tty: bool = False, stdin: bool = False) -> None:
+        """Start it.  Output and errors are one stream; without `stdin` the input is empty.
+
+        Raises OSError when the program or the cwd is missing.
+        """
+        self.tty = tty
+        self.exit_code: int | None = None
+        self.killed_by: int | None = None  # the signal, once one has ended it
+        self._ended = trio.Event()
+        self._writer: trio.lowlevel.FdStream | None = None
+        self._popen = self._start_on_tty(launch) if tty else self._start_on_pipes(launch, stdin)
+        self.pid = self._popen.pid
+        LIVE.add(self)
+
+    def _start_on_pipes(self, launch: Launch, stdin: bool) -> subprocess.Popen[bytes]:
+        output, theirs = os.pipe()
+        try:
+            popen = subprocess.Popen(
+                launch.argv,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=theirs,
+                cwd=launch.cwd,
+                env=launch.env,
+                start_new_session=True,
+                bufsize=0,
+            )
+        except BaseException:
+            os.close(output)
+            raise
+        finally:
+            os.close(theirs)
+        self._reader = trio.lowlevel.FdStream(output)
+        if popen.stdin is not None:
+            self._writer = trio.lowlevel.FdStream(os.dup(popen.stdin.fileno()))
+            popen.stdin.close()
+        return popen
+
+    def _start_on_tty(self, launch: Launch) -> subprocess.Popen[bytes]:
+        master, slave = os.openpty()
+        try:
+            termios.tcsetwinsize(master, TTY_SIZE)
+            popen = subprocess.Popen(
+                [*_ON_TTY, os.ttyname(slave), *launch.argv],
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                cwd=launch.cwd,
+                env=launch.env,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(master)
+            raise
+        finally:
+            os.close(slave)
+        self._reader = self._writer = trio.lowlevel.FdStream(master)
+        return popen
+
+    # ---- its output and its end
+
+    async def run(self, sink: Callable[[bytes], None]) -> int:
+        """Hand on all output, reap the child, return its exit code.
+
+        Cancelling kills the whole group.  A grandchild that keeps the output open does not keep
+        this waiting; it is left running, and what it writes later is lost.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read, sink)
+                await self._reap()
+                nursery.cancel_scope.deadline = trio.current_time() + DRAIN_SECONDS
+            self._drain(sink)
+        finally:
+            await self._end()
+        assert self.exit_code is not None
+        return self.exit_code
+
+    async def _read(self, sink: Callable[[bytes], None]) -> None:
+        try:
+            while data := await self._reader.receive_some(READ_BYTES):
+                sink(data)
+        except trio.BrokenResourceError:
+            return  # EIO: the last holder of the terminal has gone
+
+    def _drain(self, sink: Callable[[bytes], None]) -> None:
+        """Take what is waiting, should the machine be too busy to have read it in time."""
+        with contextlib.suppress(OSError):  # nothing waits, or the terminal has gone
+            for _ in range(DRAIN_BYTES // READ_BYTES):
+                if not (data := os.read(self._reader.fileno(), READ_BYTES)):
+                    return
+                sink(data)
+
+    async def _reap(self) -> None:
+        if not hasattr(os, "pidfd_open"):
+            await trio.to_thread.run_sync(self._popen.wait, abandon_on_cancel=True)
+        elif self._popen.returncode is None:
+            pidfd = os.pidfd_open(self.pid)
+            try:
+                await trio.lowlevel.wait_readable(pidfd)
+            finally:
+                os.close(pidfd)
+        self._note_end()
+
+    def _note_end(self) -> None:
+        if (code := self._popen.poll()) is None:
+            return
+        # Death by signal, as the reference server tells it: -1, and 1 from a terminal (observed).
+        self.exit_code = code if code >= 0 else 1 if self.tty else -1
+        self.killed_by = -code if code < 0 else None
+        LIVE.discard(self)
+        self._ended.set()
+
+    async def _end(self) -> None:
+        """Leave nothing behind: no child that runs, no zombie, no descriptor."""
+        if self.exit_code is None:
+            self.kill_group()
+            with trio.move_on_after(REAP_SECONDS, shield=True):
+                await self._reap()
+        with trio.CancelScope(shield=True):
+            await self._reader.aclose()
+            if self._writer is not None:
+                await self._writer.aclose()
+
+    async def wait(self) -> int:
+        """The exit code, once `run` has seen the end."""
+        await self._ended.wait()
+        assert self.exit_code is not None
+        return self.exit_code
+
+    # ---- what others do to it
+
+    async def write(self, data: bytes) -> None:
+        """Raises trio.BrokenResourceError or ClosedResourceError when nobody can read it."""
+        if self._writer is None:
+            raise trio.ClosedResourceError
+        await self._writer.send_all(data)
+
+    async def close_stdin(self) -> None:
+        if self._writer is not None and not self.tty:
+            await self._writer.aclose()
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Raises OSError when the process is not on a terminal."""
+        termios.tcsetwinsize(self._reader.fileno(), (rows, columns))
+
+    def terminate(self) -> None:
+        self._signal(signal.SIGTERM)
+
+    def kill_group(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # Only while the child is not reaped: afterwards its number may be somebody else's.
+        if self.exit_code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+
+
+def kill_all() -> None:
+    """Kill every live command of this process, with all that it has started."""
+    for process in list(LIVE):
+        process.kill_group()

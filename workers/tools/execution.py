@@ -1,0 +1,79 @@
+"""One `commandExecution` item: what clients are told of a command, from its start to its end.
+
+The item is shown when the user is asked about the command or when the command starts, whichever
+comes first, and exactly once.
+"""
+
+import codecs
+
+import trio
+from msgspec.structs import replace
+
+from protocol.item import (
+    CommandAction,
+    CommandExecution,
+    CommandExecutionOutputDeltaNotification,
+    CommandExecutionStatus,
+)
+from protocol.methods import COMMAND_OUTPUT_DELTA
+from workers.tools import Turn
+from workers.tools.output import BUFFER_BYTES, HeadTail
+
+
+class Execution:
+    """`item` is the state so far; clients get copies of it."""
+
+    def __init__(self, turn: Turn, call_id: str, display: str, cwd: str) -> None:
+        self.turn = turn
+        self.item = CommandExecution(
+            command=display, command_actions=[], cwd=cwd, id=call_id, status="inProgress"
+        )
+        self.output = HeadTail()
+        self.shown = False
+        self._begun = trio.current_time()
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def acting(self, actions: list[CommandAction]) -> None:
+        self.item.command_actions = actions
+
+    def show(self) -> None:
+        """Tell `item/started`, unless that is done."""
+        if not self.shown:
+            self.shown = True
+            self.turn.started(replace(self.item))
+
+    def begin(self) -> None:
+        """The command runs from now on."""
+        self._begun = trio.current_time()
+        self.show()
+
+    def heard(self, data: bytes) -> None:
+        """Keep output and pass it on; as much live as the item will hold in the end."""
+        if self.output.total < BUFFER_BYTES and (text := self._decode(data)):
+            self._tell(text)
+        self.output.add(data)
+
+    def _tell(self, text: str) -> None:
+        delta = CommandExecutionOutputDeltaNotification(
+            delta=text,
+            item_id=self.item.id,
+            thread_id=self.turn.thread_id,
+            turn_id=self.turn.id,
+        )
+        self.turn.tell(COMMAND_OUTPUT_DELTA, delta)
+
+    def ended(self, exit_code: int) -> None:
+        """The command has run; its output is what was heard."""
+        self.finish("completed" if exit_code == 0 else "failed", self.output.text(), exit_code)
+
+    def finish(self, status: CommandExecutionStatus, output: str, exit_code: int) -> None:
+        """Tell `item/completed` of a command that was run, or that could not be."""
+        self.item.status = status
+        self.item.aggregated_output = output or None
+        self.item.exit_code = exit_code
+        self.item.duration_ms = round((trio.current_time() - self._begun) * 1000)
+        self.turn.completed(replace(self.item))
+
+    def refused(self, status: CommandExecutionStatus) -> None:
+        """Tell `item/completed` of a command that somebody did not want to be run."""
+        self.turn.completed(replace(self.item, status=status))
