@@ -78,3 +78,7 @@ class RateLimitSnapshot(Wire):
 class GetAccountRateLimitsResponse(Wire):
     rate_limits: RateLimitSnapshot
     rate_limits_by_limit_id: dict[str, RateLimitSnapshot] | None = None
+
+
+class AccountRateLimitsUpdatedNotification(Wire):
+    rate_limits: RateLimitSnapshot

@@ -57,7 +57,9 @@ class NetworkApprovalContext(Wire):
     protocol: NetworkApprovalProtocol
 
 
-class CommandExecutionRequestApprovalParams(Wire):
+class CommandExecutionRequestApprovalParams(Wire, omit_defaults=True):
+    """What is null is left out (observed)."""
+
     item_id: str
     started_at_ms: int
     thread_id: str

@@ -20,11 +20,13 @@ from protocol.config import (
     TextRange,
     UserLayer,
 )
+from protocol.methods import CONFIG_WARNING
 from supervisor import check
 from supervisor.layers import ConfigError, Layer, Table, flag, merged, nested, over
+from supervisor.providers import DEFAULT
 from supervisor.project import folders, trust_key, trust_level
 from supervisor.source import FOR_USERS_ONLY, Source, based
-from supervisor.toml import Toml
+from supervisor.toml import GRACE_SECONDS, Toml
 
 ETC = Path("/etc/codex")
 UNTRUSTED = (
@@ -110,24 +112,39 @@ class Config:
     def trust(self, cwd: str) -> None:
         """Write down that the project around `cwd` is trusted.  Raises ConfigError and OSError."""
         import tomlkit  # noqa: PLC0415 - costs 15 ms, and only writing needs it
-        from tomlkit.items import AbstractTable  # noqa: PLC0415
 
         source = self._source(self.file)
         source.table()
         text = self.file.read_text("utf-8") if self.file.exists() else ""
-        document = cast("dict[str, Any]", tomlkit.parse(text))
+        document: Any = tomlkit.parse(text)
         if "projects" not in document:
             document["projects"] = tomlkit.table(is_super_table=True)
         projects = document["projects"]
-        project = projects.get(trust_key(cwd))
-        if isinstance(project, AbstractTable):
-            project["trust_level"] = "trusted"
-        else:
-            projects[trust_key(cwd)] = tomlkit.item({"trust_level": "trusted"})
-        source.write(tomlkit.dumps(cast("Any", document)))
+        projects.setdefault(trust_key(cwd), tomlkit.table())["trust_level"] = "trusted"
+        source.write(tomlkit.dumps(document))
 
-    def warnings(self, cwd: str | None = None) -> list[ConfigWarningNotification]:
-        """What a client should hear of the configuration when it connects."""
+    def model_provider(self) -> str:
+        """The provider whose threads are listed where a client names none."""
+        return self._toml_or_defaults().model_provider or DEFAULT
+
+    def unload_grace_seconds(self) -> float:
+        """How long a thread stays loaded that nobody listens to."""
+        atrio = self._toml_or_defaults().atrio
+        return GRACE_SECONDS if atrio is None else atrio.unload_grace_seconds
+
+    def _toml_or_defaults(self) -> Toml:
+        try:
+            return self.toml()
+        except ConfigError:
+            return Toml()
+
+    def warnings(self) -> list[tuple[str, bytes]]:
+        """The notifications that a client should get when it connects, encoded."""
+        row = CONFIG_WARNING
+        return [(row.name, row.encode(warning)) for warning in self.problems()]
+
+    def problems(self, cwd: str | None = None) -> list[ConfigWarningNotification]:
+        """What is wrong with the configuration, here or in the server's own folder."""
         cwd = cwd or os.getcwd()  # noqa: PTH109
         if error := self._problem(cwd):
             return [_invalid(error)]
@@ -154,11 +171,20 @@ class Config:
             dot_codex = folder / ".codex"
             if not dot_codex.is_dir() or dot_codex.resolve() == self.home.resolve():
                 continue
-            table = self._table(dot_codex / "config.toml")
-            table = {k: v for k, v in table.items() if k not in FOR_USERS_ONLY}
             reason = self._distrust(rest, str(folder))
+            table = self._theirs(dot_codex / "config.toml", obeyed=reason is None)
             layers.insert(0, Layer(ProjectLayer(str(dot_codex)), table, reason))
         return layers
+
+    def _theirs(self, file: Path, *, obeyed: bool) -> Table:
+        """A project's table; a broken file that is not obeyed must not keep anybody from work."""
+        try:
+            table = self._table(file)
+        except ConfigError:
+            if obeyed:
+                raise
+            return {}
+        return {key: value for key, value in table.items() if key not in FOR_USERS_ONLY}
 
     def _distrust(self, rest: Table, folder: str) -> str | None:
         level = trust_level(rest, folder)

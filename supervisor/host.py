@@ -25,9 +25,7 @@ class Host:
     asks: "Asks"
     clients: set[Connection] = field(default_factory=set[Connection])
 
-    def tell_all(
-        self, method: str, message: bytes, *, answering: Connection | None = None
-    ) -> None:
+    def tell_all(self, method: str, message: bytes, *, answering: Connection | None = None) -> None:
         """Send a notification to every client that has said hello.
 
         The client that is being answered gets it right behind its answer.

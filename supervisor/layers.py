@@ -138,12 +138,12 @@ def segments(key: str) -> list[str]:
     What TOML would refuse is split at every dot, as the reference server splits all keys.
     """
     try:
-        table = tomllib.loads(f"{key} = 0") if "\n" not in key else {}
+        table: Table | int = tomllib.loads(f"{key} = 0") if "\n" not in key else {}
     except tomllib.TOMLDecodeError:
         table = {}
     names: list[str] = []
     while isinstance(table, dict) and len(table) == 1:
-        name, table = next(iter(cast("Table", table).items()))
+        [(name, table)] = table.items()
         names.append(name)
     return names or key.split(".")
 

@@ -170,11 +170,13 @@ class Loaded:
     def _fail_turn(self, turn_id: str) -> None:
         self.turn_id = None
         error = TurnError(message=LOST, codex_error_info="other")
-        said = ErrorNotification(
-            error=error, thread_id=self.id, turn_id=turn_id, will_retry=False
-        )
+        said = ErrorNotification(error=error, thread_id=self.id, turn_id=turn_id, will_retry=False)
         turn = Turn(
-            id=turn_id, items=[], status="failed", error=error, items_view="notLoaded",
+            id=turn_id,
+            items=[],
+            status="failed",
+            error=error,
+            items_view="notLoaded",
             completed_at=int(time.time()),
         )
         done = TurnCompletedNotification(thread_id=self.id, turn=turn)

@@ -119,5 +119,3 @@ class Router:
 def _bug(method: str, error: Exception) -> RpcError:
     log.error("%s failed", method, exc_info=error)
     return RpcError(INTERNAL_ERROR, f"{method} failed: {error!r}")
-
-

@@ -9,9 +9,10 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -23,7 +24,7 @@ from supervisor.options import VERSION, Options, Refused, Stdio, Tcp, Unix
 from supervisor.router import Router
 from supervisor.stdio import Wire, claim, serve_stdio
 from supervisor.store import Store
-from supervisor.threads import Threads
+from supervisor.threads import GRACE_SECONDS, Threads
 from supervisor.transport import Door
 from supervisor.worker import NurseryProcess
 
@@ -63,7 +64,7 @@ class Hall:
         self._router = router
 
     @contextmanager
-    def connect(self, form: Form) -> Iterator[Connection]:
+    def connect(self, form: Form) -> Generator[Connection]:
         client = Connection(self._router, form)
         self._host.clients.add(client)
         try:
@@ -93,7 +94,7 @@ class _Server:
     async def _host(
         self, births: NurseryProcess, tasks: trio.Nursery, signals: AsyncIterator[int]
     ) -> None:
-        threads = Threads(births, tasks, self._config.unload_grace_seconds())
+        threads = Threads(births, tasks, self._grace())
         store = Store(self._home)
         host = threads.host = Host(
             home=self._home,
@@ -110,6 +111,11 @@ class _Server:
             with trio.CancelScope(shield=True):
                 await threads.unload_all()
                 await store.close()
+
+    def _grace(self) -> float:
+        """`[atrio] unload_grace_seconds`: 0 unloads at once."""
+        own: Any = self._config.table().get("atrio", {})
+        return float(own.get("unload_grace_seconds", GRACE_SECONDS))
 
     async def _serve(self, hall: Hall, threads: Threads, signals: AsyncIterator[int]) -> None:
         """Return when the one client has gone, or a signal has ended it for the many."""

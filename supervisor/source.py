@@ -12,7 +12,7 @@ from supervisor import check
 from supervisor.layers import ConfigError, Table, locate
 
 # What a project's own file may not decide even when it is trusted: where requests and credentials
-# go, and what runs outside of a turn (observed for the first five names; the rest follow from them).
+# go, and what runs outside a turn (observed for the first five; the rest follow from those).
 FOR_USERS_ONLY = (
     "openai_base_url",
     "model_provider",
@@ -22,6 +22,7 @@ FOR_USERS_ONLY = (
     "chatgpt_base_url",
     "model_providers",
     "otel",
+    "projects",
 )
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -51,9 +52,10 @@ class Source:
     def _read(self) -> Table | ConfigError:
         try:
             text = self.path.read_text("utf-8")
-            table = tomllib.loads(text)
         except (OSError, UnicodeDecodeError) as error:
             return ConfigError(f"cannot be read: {error}", file=self.path)
+        try:
+            table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             return self._broken(str(error), text)
         try:
@@ -89,7 +91,7 @@ class Source:
 
 
 def based(table: Table, base: Path) -> Table:
-    """The table with its relative paths made absolute: they are meant from the file's folder."""
+    """The table with its relative paths made absolute: they count from the file's folder."""
     table = dict(table)
     for key in (
         "model_instructions_file",

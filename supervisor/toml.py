@@ -16,6 +16,7 @@ from supervisor.layers import Table
 Verbosity = Literal["low", "medium", "high"]
 ServiceTier = Literal["fast", "flex"]
 TrustLevel = Literal["trusted", "untrusted"]
+GRACE_SECONDS = 30 * 60.0  # the reference server's figure, see thread/unsubscribe
 DOC_BYTES = 32 << 10  # of project instructions; the reference server's default
 
 
@@ -55,6 +56,12 @@ class Skills(Struct):
     """`[skills]`: each entry of `config` names a skill by `path` or `name`."""
 
     config: list[Table] = field(default_factory=list[Table])
+
+
+class Atrio(Struct):
+    """`[atrio]`: what the reference server does not know."""
+
+    unload_grace_seconds: float = GRACE_SECONDS
 
 
 class ProviderToml(Struct):
@@ -217,3 +224,4 @@ class Toml(Struct):
     windows: Table | None = None
     windows_wsl_setup_acknowledged: bool | None = None
     zsh_path: str | None = None
+    atrio: Atrio | None = None

@@ -32,6 +32,8 @@ LINGER_SECONDS = 1.0  # for the client to read our last word while it is still s
 
 GOING_AWAY = 1001  # RFC 6455, section 7.4.1
 TRY_AGAIN_LATER = 1013
+BROKEN = (1002, 1007)  # what the library finds: a protocol error, text that is not UTF-8
+CLOSE_FRAME = b"\x88"  # its first byte
 
 log = logging.getLogger(__name__)
 
@@ -141,23 +143,43 @@ async def _linger(stream: trio.SocketStream) -> None:
 
 
 class Wire(trio.abc.Stream):
-    """The stream under one conversation; the library's frames and ours are sent in turns."""
+    """The stream under one conversation; the library's frames and ours are sent in turns.
+
+    It begins with what has been read of it already.  Frames that came along with the head are held
+    back until the handshake is over: the library would not look at them before the next ones come.
+    When the library closes it, it stays open for a close frame, which the library omits if it was
+    the client that broke the protocol.
+    """
 
     def __init__(self, stream: trio.SocketStream, received: bytes) -> None:
         self.stream = stream
         self.turn = trio.StrictFIFOLock()
-        self.ending = False  # set once we have begun to close: then nothing but that is said
-        self._received = received
+        self.upgraded = trio.Event()
+        self.ending = False  # we have begun to close, and say nothing more
+        self.closed = False  # the library has closed it
+        self.goodbye = False  # a close frame has been sent
+        head, end, rest = received.partition(b"\r\n\r\n")
+        self._head = head + end
+        self._rest = rest
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        if self._received:
-            data, self._received = self._received, b""
+        if self._head:
+            data, self._head = self._head, b""
             await trio.lowlevel.checkpoint()
+            return data
+        await self.upgraded.wait()
+        if self.closed:
+            raise trio.ClosedResourceError
+        if self._rest:
+            data, self._rest = self._rest, b""
             return data
         return await self.stream.receive_some(max_bytes)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         async with self.turn:
+            if self.closed:
+                raise trio.ClosedResourceError
+            self.goodbye = data[:1] == CLOSE_FRAME
             await self.stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -165,7 +187,8 @@ class Wire(trio.abc.Stream):
             await self.stream.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:
-        await self.stream.aclose()
+        self.closed = True
+        await trio.lowlevel.checkpoint()
 
 
 async def _converse(host: Host, wire: Wire) -> None:
@@ -182,6 +205,8 @@ async def _converse(host: Host, wire: Wire) -> None:
             if wire.ending:
                 await talk.ended.wait()
         nursery.cancel_scope.cancel()
+    if websocket.closed and websocket.closed.code in BROKEN and not wire.goodbye:
+        await wire.stream.send_all(CLOSE_FRAME + b"\x02" + websocket.closed.code.to_bytes(2))
 
 
 async def _upgrade(nursery: trio.Nursery, wire: Wire) -> WebSocketConnection | None:
@@ -190,7 +215,9 @@ async def _upgrade(nursery: trio.Nursery, wire: Wire) -> WebSocketConnection | N
         request = await wrap_server_stream(
             nursery, wire, max_message_size=MESSAGE_LIMIT, receive_buffer_size=READ_BYTES
         )
-        return await request.accept()
+        websocket = await request.accept()
+        wire.upgraded.set()
+        return websocket
     return None
 
 

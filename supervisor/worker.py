@@ -64,7 +64,7 @@ class Worker:
         while True:
             try:
                 data = await self._stream.receive_some(READ_BYTES)
-                heard = [frames.decode_up(payload) for payload in self._splitter.feed(data)]
+                heard = [frames.decode_up(payload) for payload in self._splitter.feed(bytes(data))]
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return []
             except ValueError as error:  # includes msgspec's; a worker that babbles is no worker

@@ -11,7 +11,8 @@ import trio
 
 from protocol import catalogue
 from workers import context, request
-from workers.history import ABORTED, OUTPUTS, message, output
+from workers.history import ABORTED, message, output
+from workers.input import skill_items, user_item
 from workers.item import Answer
 from workers.provider import ProviderError
 from workers.tools import Call, Content, ToolFailure, TurnAborted
@@ -33,7 +34,7 @@ class Conversation:
         self._outputs: dict[int, Content] = {}
         self._nursery: trio.Nursery
         self._alone = trio.Lock()  # held by tools that change things; commands may overlap
-        self._model = catalogue.find(turn.settings.model)
+        self._model = catalogue.describe(turn.settings.model)
 
     async def run(self) -> None:
         """Raises ProviderError when the model cannot be had."""
@@ -54,20 +55,25 @@ class Conversation:
         turn, thread = self._turn, self._thread
         if thread.rollout is not None:
             thread.rollout.turn_started(
-                turn.id, turn.settings, context_window=self._window, started_at_ms=turn.started_at_ms
+                turn.id,
+                turn.settings,
+                context_window=self._window,
+                started_at_ms=turn.started_at_ms,
             )
-        for item in context.items(thread.told, turn.settings, thread.docs):
+        told, thread.told = context.items(thread.told, turn.settings, thread.docs)
+        for item in told:
             turn.remember(item)
-        thread.told = turn.settings
         if thread.rollout is not None:
             thread.rollout.turn_context(turn.settings, turn.id)
         self._hear(turn.params.input)
 
     def _hear(self, inputs: list[Any]) -> None:
-        for item in context.skill_items(inputs):
-            self._turn.remember(item)
-        self._turn.remember(context.user_item(inputs))
+        said = user_item(inputs)
+        if said is not None:
+            self._turn.remember(said)
         self._turn.hear(inputs)
+        for item in skill_items(inputs, self._turn.settings):
+            self._turn.remember(item)
 
     def _hear_steered(self) -> None:
         waiting, self._turn.steered = self._turn.steered, []
@@ -75,9 +81,8 @@ class Conversation:
             self._hear(inputs)
 
     @property
-    def _window(self) -> int | None:
-        known = self._model.usable_context_window if self._model else None
-        return self._turn.settings.context_window or known
+    def _window(self) -> int:
+        return self._model.window(self._turn.settings.context_window)
 
     # ---- one response
 
@@ -97,13 +102,14 @@ class Conversation:
 
     async def _try(self) -> None:
         turn = self._turn
-        plan = turn.settings.collaboration_mode == "plan"
+        mode = turn.settings.collaboration_mode
+        plan = mode is not None and mode.mode == "plan"
         answer = Answer(
             turn, show_raw_reasoning=turn.settings.show_raw_agent_reasoning, plan_mode=plan
         )
         failure: ProviderError | None = None
         self._calls, self._outputs = [], {}
-        turn.on_item = self._answered
+        turn.called = self._called
         async with trio.open_nursery() as self._nursery:
             try:
                 await self._stream(answer)
@@ -141,11 +147,10 @@ class Conversation:
 
     # ---- the calls of one response
 
-    def _answered(self, item: dict[str, Any]) -> None:
-        """An item of the response is whole."""
-        if item.get("type") in OUTPUTS:
-            self._calls.append(item)
-            self._nursery.start_soon(self._serve, len(self._calls) - 1, item)
+    def _called(self, item: dict[str, Any]) -> None:
+        """The model has made a call: serve it while the response goes on."""
+        self._calls.append(item)
+        self._nursery.start_soon(self._serve, len(self._calls) - 1, item)
 
     async def _serve(self, place: int, item: dict[str, Any]) -> None:
         call = _call(item)

@@ -8,7 +8,7 @@ from typing import Any
 
 Item = dict[str, Any]
 
-_KEPT = {
+_KEPT: dict[str, tuple[str, ...]] = {
     "message": ("type", "role", "content", "phase"),
     "reasoning": ("type", "summary", "content", "encrypted_content"),
     "function_call": ("type", "name", "namespace", "arguments", "call_id"),
@@ -36,8 +36,13 @@ def kept(item: Item) -> Item | None:
     always = _ALWAYS.get(item["type"], ())
     reduced = {m: item.get(m) for m in members if item.get(m) is not None or m in always}
     if item["type"] == "message":
-        reduced["content"] = [_part(part) for part in item.get("content") or []]
+        reduced["content"] = [_part(part) for part in parts(item)]
     return reduced
+
+
+def parts(item: Item, member: str = "content") -> list[Item]:
+    """The content parts of an item, none when it has no such member."""
+    return item.get(member) or []
 
 
 def _part(part: Item) -> Item:
@@ -55,7 +60,7 @@ def message(role: str, text: str) -> Item:
 
 def message_text(item: Item) -> str:
     """The text of an assistant's message, its parts joined."""
-    return "".join(part.get("text", "") for part in item.get("content") or [])
+    return "".join(part.get("text", "") for part in parts(item))
 
 
 class History:

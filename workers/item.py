@@ -28,7 +28,7 @@ from protocol.methods import (
     REASONING_TEXT_DELTA,
     Notification,
 )
-from workers.history import message_text
+from workers.history import message_text, parts
 from workers.proposal import Proposal
 from workers.provider import (
     Completed,
@@ -161,13 +161,14 @@ class Answer:
 
     def _shown(self, item: dict[str, Any]) -> ThreadItem | None:
         """The item that a client sees for one of the provider's; None for calls and the unknown."""
-        item_id = item.setdefault("id", None) or item.update(id=new_id()) or item["id"]
+        item_id: str = item.get("id") or new_id()
+        item["id"] = item_id  # the end of an item must find its beginning
         match item.get("type"):
             case "message" if item.get("role") == "assistant":
                 return AgentMessage(item_id, message_text(item), phase=item.get("phase"))
             case "reasoning":
-                summary = [part.get("text", "") for part in item.get("summary") or []]
-                content = [part.get("text", "") for part in item.get("content") or []]
+                summary = [part.get("text", "") for part in parts(item, "summary")]
+                content = [part.get("text", "") for part in parts(item)]
                 return Reasoning(item_id, content if self._raw else [], summary)
             case "web_search_call":
                 action = web_action(item.get("action"))
@@ -193,7 +194,9 @@ def query_of(action: WebSearchAction) -> str:
     """The one line that says what was looked for."""
     match action:
         case WebSearchQuery(queries, query):
-            return query or (f"{queries[0]} ..." if queries and len(queries) > 1 else "".join(queries or ()))
+            return query or (
+                f"{queries[0]} ..." if queries and len(queries) > 1 else "".join(queries or ())
+            )
         case WebOpenPage(url):
             return url or ""
         case WebFindInPage(pattern, url):

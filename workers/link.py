@@ -70,5 +70,5 @@ class Link:
                 return
             if not data:
                 return
-            for payload in splitter.feed(data):
+            for payload in splitter.feed(bytes(data)):
                 yield frames.decode_down(payload)

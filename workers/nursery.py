@@ -48,11 +48,15 @@ def _wake_on_children() -> int:
     read, write = os.pipe()
     os.set_blocking(read, False)
     os.set_blocking(write, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGCHLD, _ignore)
     signal.set_wakeup_fd(write)
     for quiet in (signal.SIGINT, signal.SIGTERM):  # the supervisor decides when workers end
         signal.signal(quiet, signal.SIG_IGN)
     return read
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """Python's own handler has written to the wakeup descriptor; there is no more to do."""
 
 
 def _adopt_orphans() -> None:

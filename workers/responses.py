@@ -10,9 +10,12 @@ import functools
 import ipaddress
 import os
 import random
+import socket
 import ssl
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpcore2
@@ -94,7 +97,7 @@ class ResponsesProvider:
         body = msgspec.json.encode(request.body)
         try:
             return self._connected().build_request("POST", url, headers=headers, content=body)
-        except httpx2.InvalidURL as error:
+        except (httpx2.InvalidURL, ValueError) as error:
             raise self._unsendable(error) from error
 
     def _headers(self, request: ModelRequest) -> dict[str, str]:
@@ -155,6 +158,7 @@ class ResponsesProvider:
         """Return the response if it is a stream; raise what it says otherwise."""
         content_type = response.headers.get("content-type", "")
         if response.status_code == 200 and "html" not in content_type:
+            _acknowledge(response)
             return response
         try:
             body = await _beginning(response)
@@ -167,7 +171,9 @@ class ResponsesProvider:
     async def _batches(self, response: httpx2.Response) -> AsyncGenerator[list[ProviderEvent]]:
         if snapshot := ratelimits.snapshot(response.headers):
             yield [RateLimits(snapshot)]
-        async with aclosing(self._lines(response)) as pieces:
+        pieces = self._lines(response)
+        patience = 0.0
+        try:
             async for lines in pieces:
                 decoded = decode(lines)
                 if decoded.events:
@@ -175,8 +181,10 @@ class ResponsesProvider:
                 if decoded.failure:
                     raise decoded.failure
                 if decoded.complete:
-                    await _drain(pieces)
+                    patience = DRAIN_SECONDS
                     return
+        finally:
+            await _finish(pieces, patience)
         raise refusal.disconnected("stream closed before response.completed")
 
     async def _lines(self, response: httpx2.Response) -> AsyncGenerator[list[bytes]]:
@@ -199,22 +207,38 @@ class ResponsesProvider:
             raise refusal.disconnected(str(error)) from error
 
 
+def _acknowledge(response: httpx2.Response) -> None:
+    """Acknowledge the head of the answer now: a server without TCP_NODELAY waits for that before
+    it sends the first event, and the system would let it wait 40 ms."""
+    stream = response.extensions.get("network_stream")
+    if stream is not None and sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            stream.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
 async def _beginning(response: httpx2.Response) -> bytes:
     """Read an error's body as far as it is of use; what breaks it off is of no interest."""
     body = b""
+    pieces = response.aiter_bytes()
     with trio.move_on_after(ERROR_BODY_SECONDS), contextlib.suppress(httpx2.HTTPError):
-        async with aclosing(response.aiter_bytes()) as pieces:
-            async for piece in pieces:
-                body += piece
-                if len(body) >= ERROR_BODY_BYTES:
-                    break
+        async for piece in pieces:
+            body += piece
+            if len(body) >= ERROR_BODY_BYTES:
+                break
+    await _finish(pieces, 0)
     return body[:ERROR_BODY_BYTES]
 
 
-async def _drain(pieces: AsyncGenerator[list[bytes]]) -> None:
-    with trio.move_on_after(DRAIN_SECONDS), contextlib.suppress(ProviderError):
+async def _finish(pieces: AsyncGenerator[Any], seconds: float) -> None:
+    """Read what is left of a body for so long, then give it up.
+
+    A body that is read to its end leaves the connection usable.  One that is given up must be
+    cancelled from within: the library's generators do not close the ones that they wrap.
+    """
+    with trio.move_on_after(seconds), contextlib.suppress(ProviderError, httpx2.HTTPError):
         async for _ in pieces:
             pass
+    await pieces.aclose()
 
 
 def _client(
@@ -252,6 +276,7 @@ def _no_tls() -> ssl.SSLContext:
 
 def warm() -> None:
     """Run the HTTP library once, without a network, so that forked workers begin with all of it."""
+    "localhost".encode("idna")
     trio.run(_exchange)
 
 

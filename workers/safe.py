@@ -5,9 +5,9 @@ file through one of its options is harmless only while it is certain that no suc
 so a file-name pattern that may turn into an option is none either.  Everything else is unknown.
 """
 
-import os
 import re
 import shutil
+from pathlib import PurePath
 
 from workers.bash import Pattern, plain_commands
 
@@ -48,7 +48,7 @@ def shell_script(argv: list[str]) -> str | None:
 
 def program(path: str) -> str | None:
     """The name by which a program is known, or None for a path that is not the system's own."""
-    name = os.path.basename(path)
+    name = PurePath(path).name
     if name == path or is_system_path(path):
         return name
     return None
@@ -56,9 +56,10 @@ def program(path: str) -> str | None:
 
 def is_system_path(path: str) -> bool:
     """Whether this absolute path is what the plain name would run too."""
-    if not os.path.isabs(path) or os.path.normpath(path) != path:
+    at = PurePath(path)
+    if not at.is_absolute() or ".." in at.parts:
         return False
-    return os.path.dirname(path) in _SYSTEM or shutil.which(os.path.basename(path)) == path
+    return str(at.parent) in _SYSTEM or shutil.which(at.name) == path
 
 
 def known_safe(argv: list[str]) -> bool:
@@ -76,7 +77,7 @@ def dangerous(argv: list[str]) -> bool:
     if script is not None:
         return any(dangerous(command) for command in plain_commands(script) or [])
     match argv:
-        case [path, *words] if os.path.basename(path) == "rm":
+        case [path, *words] if PurePath(path).name == "rm":
             return any(_forces(word) for word in words)
         case ["sudo", *words]:
             return any(dangerous(words[at:]) for at in range(len(words)))
@@ -133,7 +134,7 @@ def _rg_acts(word: str) -> bool:
 
 
 def _safe_git(words: list[str]) -> bool:
-    """Options before the subcommand can name programs to run, so only `--no-pager` may stand there."""
+    """Options before the subcommand can name programs to run: only `--no-pager` may stand there."""
     if words[:1] == ["--no-pager"]:
         words = words[1:]
     if not words or words[0] not in _GIT_READS:

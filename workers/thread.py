@@ -13,6 +13,7 @@ import msgspec
 import trio
 from msgspec import Struct
 
+from protocol.account import AccountRateLimitsUpdatedNotification, RateLimitSnapshot
 from protocol.errors import INTERNAL_ERROR, RpcError
 from protocol.frames import (
     Answered,
@@ -33,6 +34,7 @@ from protocol.frames import (
     Withdrawn,
 )
 from protocol.methods import (
+    ACCOUNT_RATE_LIMITS_UPDATED,
     REQUESTS,
     THREAD_STATUS_CHANGED,
     THREAD_TOKEN_USAGE_UPDATED,
@@ -44,13 +46,17 @@ from protocol.thread import (
     IdleStatus,
     SystemErrorStatus,
     Thread,
+    ThreadActiveFlag,
     ThreadStatus,
     ThreadStatusChangedNotification,
     ThreadTokenUsage,
     ThreadTokenUsageUpdatedNotification,
     TokenUsageBreakdown,
 )
+from workers import birth
 from workers.approval import Approvals
+from workers.context import Told
+from workers.docs import Docs
 from workers.history import History
 from workers.link import Link
 from workers.mailbox import HANDLERS
@@ -83,7 +89,7 @@ class LoadedThread:
         self.settings = spec.settings
         self.link = link
         self.nursery = nursery
-        self.thread: Thread
+        self.thread: Thread  # set by `birth`, as are the five below
         self.rollout: Rollout | None = None
         self.history = History()
         self.approvals = Approvals(spec.settings.home)
@@ -93,8 +99,10 @@ class LoadedThread:
         self.usage: ThreadTokenUsage | None = None
         self.last_turn_id = ""
         self.window = 0  # counts compactions; part of what the provider is told
-        self.told: Any = None  # the settings that the model knows of
+        self.told: Told | None = None
+        self.docs = Docs("", ())
         self._questions: dict[int, Question] = {}
+        self._withdrawn: list[int] = []
         self._calls = 0
         self._afterwards: list[Callable[[int], None]] = []
 
@@ -165,7 +173,7 @@ class LoadedThread:
         self.set_status(IdleStatus())
 
     def active(self) -> None:
-        waiting = ["waitingOnApproval"] if self._questions else []
+        waiting: list[ThreadActiveFlag] = ["waitingOnApproval"] if self._questions else []
         self.set_status(ActiveStatus(active_flags=waiting))
 
     def broken(self) -> None:
@@ -182,7 +190,12 @@ class LoadedThread:
         )
         before = self.usage.total if self.usage else TokenUsageBreakdown(0, 0, 0, 0, 0)
         total = TokenUsageBreakdown(
-            *(a + b for a, b in zip(msgspec.structs.astuple(before), msgspec.structs.astuple(last), strict=True))
+            *(
+                a + b
+                for a, b in zip(
+                    msgspec.structs.astuple(before), msgspec.structs.astuple(last), strict=True
+                )
+            )
         )
         self.usage = ThreadTokenUsage(last=last, total=total, model_context_window=context_window)
 
@@ -193,6 +206,10 @@ class LoadedThread:
             )
             self.tell(THREAD_TOKEN_USAGE_UPDATED, told, only)
 
+    def tell_rate_limits(self, snapshot: RateLimitSnapshot) -> None:
+        told = AccountRateLimitsUpdatedNotification(rate_limits=snapshot)
+        self.tell(ACCOUNT_RATE_LIMITS_UPDATED, told)
+
     # ---- what clients are asked
 
     async def ask(self, row: Method[P, R], params: P) -> R:
@@ -200,17 +217,24 @@ class LoadedThread:
         self._calls += 1
         k, question = self._calls, Question()
         self._questions[k] = question
+        self.active()
         self.link.send(Ask(k, row.name, _encode(params)))
         try:
             await question.settled.wait()
         finally:
             del self._questions[k]
             if not question.settled.is_set():
-                self.link.send(Withdrawn(k))
+                self._withdrawn.append(k)
         self.active()
         if question.result is None:
             raise Unasked(question.refusal)
         return row.decode_result(question.result)
+
+    def withdraw(self) -> None:
+        """Close what was asked in vain, once the turn has said how it ended (observed order)."""
+        for k in self._withdrawn:
+            self.link.send(Withdrawn(k))
+        self._withdrawn.clear()
 
     @property
     def waiting(self) -> bool:
@@ -231,10 +255,6 @@ class LoadedThread:
 
 def warm() -> None:
     """Import and run once what every thread runs: called in the nursery process, before forking."""
-    from workers import birth, context, docs, environment, request  # noqa: F401, PLC0415
-    from workers.tools import registry  # noqa: PLC0415
-
-    assert registry.TOOLS
     frame = Event(0, "", b"")
     msgspec.msgpack.decode(msgspec.msgpack.encode(frame))
     for row in REQUESTS.values():
@@ -259,8 +279,6 @@ async def _main(descriptor: int) -> None:
 
 async def serve(link: Link) -> None:
     """Wait to be told which thread to be, then be it until `Bye` or the end of the link."""
-    from workers import birth  # noqa: F401, PLC0415 - enters its handlers, and needs this module
-
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.write)
         incoming = link.read()
@@ -274,6 +292,7 @@ async def serve(link: Link) -> None:
 async def _be(spec: StartThread, link: Link, incoming: Any, nursery: trio.Nursery) -> None:
     link.next_seq = spec.next_seq
     thread = LoadedThread(spec, link, nursery)
+    birth.begin(thread)
     grace = 1.0
     try:
         async for frame in incoming:

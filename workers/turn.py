@@ -5,11 +5,13 @@ turn is over only when nothing of it is left: `turn/completed` is the last thing
 """
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 from msgspec import Struct
 
+from protocol.account import RateLimitSnapshot
 from protocol.errors import INVALID_PARAMS, MAX_INPUT_CHARS, RpcError, invalid
 from protocol.ids import new_id
 from protocol.item import (
@@ -51,6 +53,7 @@ from protocol.turn import (
     TurnSteerResponse,
 )
 from workers.conversation import Conversation
+from workers.history import OUTPUTS, kept
 from workers.mailbox import serves
 from workers.provider import ProviderError
 from workers.tools.diff import TurnDiff
@@ -78,11 +81,12 @@ class RunningTurn:
         self.params = params
         self.scope = trio.CancelScope()
         self.ended = trio.Event()
-        self.diff = TurnDiff()
+        self.diff = TurnDiff(thread.settings.cwd)
         self.started_at_ms = _ms()
         self.steered: list[list[UserInput]] = []
         self.said: str | None = None  # the last message of the assistant
         self.first_token_ms: int | None = None
+        self.called: Callable[[dict[str, Any]], None]  # set by the conversation
         self._status: TurnStatus = "interrupted"  # until something better is known
         self._error: TurnError | None = None
 
@@ -128,6 +132,16 @@ class RunningTurn:
             self.thread.rollout.event(event)
 
     # ---- what its conversation does
+
+    def answered(self, item: dict[str, Any]) -> None:
+        """An item of a response is whole: the model will see it again, and a call is served."""
+        if (again := kept(item)) is not None:
+            self.remember(again)
+        if item.get("type") in OUTPUTS:
+            self.called(item)
+
+    def rate_limits(self, snapshot: RateLimitSnapshot) -> None:
+        self.thread.tell_rate_limits(snapshot)
 
     def remember(self, item: dict[str, Any]) -> None:
         """Add an item to what the model knows, on disk too."""
@@ -222,6 +236,7 @@ class RunningTurn:
         else:
             self.thread.show()
         self.tell(TURN_COMPLETED, TurnCompletedNotification(thread_id=self.thread_id, turn=done))
+        self.thread.withdraw()
         self.ended.set()
 
     def snapshot(self) -> Turn:

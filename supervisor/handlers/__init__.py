@@ -1,7 +1,8 @@
 """What the supervisor answers itself: one file per resource, one function per row of the table.
 
 A handler gets the host's shared state, the asking client and the decoded params.  A plain
-function answers at once; an async one runs as a task of its own.  Both raise RpcError.
+function answers at once; an async one runs as a task of its own.  Both raise RpcError.  One that
+ends with a loaded thread leaves the answer to that thread's worker, and the client will hear it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,10 +13,11 @@ from msgspec import Struct
 from protocol.methods import Method
 from supervisor.connection import Connection
 from supervisor.host import Host
+from supervisor.loaded import Loaded
 
 P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
-Handler = Callable[[Host, Connection, P], R | Awaitable[R]]
+Handler = Callable[[Host, Connection, P], R | Loaded | Awaitable[R | Loaded]]
 
 HANDLERS: dict[str, Handler[Any, Any]] = {}
 

@@ -13,7 +13,12 @@ from protocol.initialize import (
     MockExperimentalMethodResponse,
     RemoteControlStatusChangedNotification,
 )
-from protocol.methods import INITIALIZE, MOCK_EXPERIMENTAL_METHOD, REMOTE_CONTROL_STATUS_CHANGED
+from protocol.methods import (
+    CONFIG_WARNING,
+    INITIALIZE,
+    MOCK_EXPERIMENTAL_METHOD,
+    REMOTE_CONTROL_STATUS_CHANGED,
+)
 from supervisor.connection import Connection
 from supervisor.handlers import serves
 from supervisor.host import Host
@@ -27,9 +32,7 @@ def initialize(host: Host, client: Connection, params: InitializeParams) -> Init
         raise invalid("Already initialized")
     info, wishes = params.client_info, params.capabilities
     if not _HEADER_VALUE.fullmatch(info.name):
-        raise invalid(
-            f"Invalid clientInfo.name: '{info.name}'. Must be a valid HTTP header value."
-        )
+        raise invalid(f"Invalid clientInfo.name: '{info.name}'. Must be a valid HTTP header value.")
     client.info = info
     if wishes is not None:
         client.experimental = wishes.experimental_api
@@ -57,7 +60,9 @@ def _after_hello(host: Host) -> list[tuple[str, bytes]]:
     """What each client is told right behind the answer."""
     disabled = RemoteControlStatusChangedNotification(status="disabled")
     row = REMOTE_CONTROL_STATUS_CHANGED
-    return [(row.name, row.encode(disabled)), *host.config.warnings()]
+    said = [(row.name, row.encode(disabled))]
+    said += [(CONFIG_WARNING.name, CONFIG_WARNING.encode(w)) for w in host.config.warnings()]
+    return said
 
 
 @serves(MOCK_EXPERIMENTAL_METHOD)

@@ -1,7 +1,6 @@
 """WebSocket: frames, closing, slow clients, HTTP on the same port, Unix sockets."""
 
 import base64
-import os
 import socket
 import stat
 from contextlib import asynccontextmanager, contextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio_websocket import ConnectionClosed, connect_websocket, wrap_client_stream
+from trio_websocket import ConnectionClosed, wrap_client_stream
 from wsproto.frame_protocol import Opcode
 
 from protocol.envelope import Request
@@ -57,13 +56,17 @@ async def served(host=None, auth=None):
 
 @asynccontextmanager
 async def client(port: int):
+    async with await trio.open_tcp_stream("127.0.0.1", port) as stream, talking(stream) as client:
+        yield client
+
+
+@asynccontextmanager
+async def talking(stream, **headers):
     async with trio.open_nursery() as nursery:
-        try:
-            yield await connect_websocket(
-                nursery, "127.0.0.1", port, "/", use_ssl=False, max_message_size=64 << 20
-            )
-        finally:
-            nursery.cancel_scope.cancel()
+        yield await wrap_client_stream(
+            nursery, stream, "x", "/", max_message_size=64 << 20, **headers
+        )
+        nursery.cancel_scope.cancel()
 
 
 HANDSHAKE = (
@@ -302,28 +305,16 @@ async def test_a_head_that_does_not_end_is_refused():
         assert (await converse(port, b"GET / HTTP/1.1\r\nx: " + b"y" * 20000))[:12] == b"HTTP/1.1 431"
 
 
-async def test_small_frames_are_not_held_back():
+async def test_small_frames_are_not_held_back(monkeypatch):
     """PERFORMANCE: the reference leaves Nagle's algorithm on and pays 40 ms for a delta."""
     seen = []
 
-    class Watched(Host):
-        @contextmanager
-        def connect(self, form):
-            for fd in os.listdir("/proc/self/fd"):
-                with socket.socket(fileno=os.dup(int(fd))) if _is_tcp(int(fd)) else socket.socket() as s:
-                    seen.append(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-            with super().connect(form) as connection:
-                yield connection
+    def watch(stream):
+        seen.append(stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
-    async with served(Watched()) as port, client(port):
-        assert any(seen)
-
-
-def _is_tcp(fd: int) -> bool:
-    try:
-        return os.readlink(f"/proc/self/fd/{fd}").startswith("socket:")
-    except OSError:
-        return False
+    monkeypatch.setattr(websocket, "keep_alive", watch)
+    async with served() as port, client(port):
+        assert seen == [1]
 
 
 async def test_a_port_in_use_is_refused_with_a_cure():
@@ -353,18 +344,17 @@ async def unix(path: Path, host=None):
         nursery.cancel_scope.cancel()
 
 
-async def test_a_unix_socket_is_its_owners_alone_and_goes_with_the_server(tmp_path, nursery):
+async def test_a_unix_socket_is_its_owners_alone_and_goes_with_the_server(tmp_path):
     """Observed: mode 0600, removed at the end, Origin ignored."""
     path = tmp_path / "new" / "s.sock"
     async with unix(path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        stream = await trio.open_unix_socket(path)
-        extra = [(b"Origin", b"http://x")]
-        client = await wrap_client_stream(nursery, stream, "x", "/", extra_headers=extra)
-        await client.send_message('{"id":1,"method":"echo"}')
-        assert await client.get_message() == '{"id":1,"result":null}'
+        origin = [(b"Origin", b"http://x")]
+        async with await trio.open_unix_socket(path) as stream:
+            async with talking(stream, extra_headers=origin) as client:
+                await client.send_message('{"id":1,"method":"echo"}')
+                assert await client.get_message() == '{"id":1,"result":null}'
     assert not path.exists()
-    nursery.cancel_scope.cancel()
 
 
 async def test_a_socket_that_nobody_serves_is_taken_over(tmp_path):

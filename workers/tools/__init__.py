@@ -97,6 +97,8 @@ class Tool:
 
     spec: dict[str, Any]
     serve: Serve
+    alone: bool = True
+    """Whether calls of one response wait for each other; commands need not."""
 
     @property
     def name(self) -> str:

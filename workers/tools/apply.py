@@ -73,7 +73,7 @@ def plan(patch: Patch, cwd: str, read: Read) -> list[Edit]:
     """
     files, added = Contents(), set[str]()
     for hunk in patch.hunks:
-        path = _absolute(cwd, hunk.path)
+        path = absolute(cwd, hunk.path)
         match hunk:
             case AddFile(content=content):
                 files.see(path, _covered(read, path))
@@ -85,7 +85,7 @@ def plan(patch: Patch, cwd: str, read: Read) -> list[Edit]:
             case UpdateFile(chunks=chunks, move_to=move_to):
                 old = _existing(files, read, path, "Failed to read file to update")
                 new = _updated(path, old, chunks)
-                target = path if move_to is None else _absolute(cwd, move_to)
+                target = path if move_to is None else absolute(cwd, move_to)
                 if target == path:
                     files.put(path, new)
                 else:
@@ -94,7 +94,8 @@ def plan(patch: Patch, cwd: str, read: Read) -> list[Edit]:
     return _edits(files, added)
 
 
-def _absolute(cwd: str, path: str) -> str:
+def absolute(cwd: str, path: str) -> str:
+    """By name only: links stay as they are."""
     return os.path.normpath(Path(cwd, path))
 
 

@@ -23,18 +23,15 @@ from workers.tools.output import BUFFER_BYTES, HeadTail
 class Execution:
     """`item` is the state so far; clients get copies of it."""
 
-    def __init__(self, turn: Turn, call_id: str, display: str, cwd: str) -> None:
+    def __init__(
+        self, turn: Turn, call_id: str, display: str, cwd: str, actions: list[CommandAction]
+    ) -> None:
         self.turn = turn
-        self.item = CommandExecution(
-            command=display, command_actions=[], cwd=cwd, id=call_id, status="inProgress"
-        )
+        self.item = CommandExecution(display, actions, cwd, call_id, "inProgress")
         self.output = HeadTail()
         self.shown = False
         self._begun = trio.current_time()
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-
-    def acting(self, actions: list[CommandAction]) -> None:
-        self.item.command_actions = actions
 
     def show(self) -> None:
         """Tell `item/started`, unless that is done."""

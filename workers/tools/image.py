@@ -6,7 +6,6 @@ file's own bytes, not from its name.
 """
 
 import base64
-import os
 from pathlib import Path
 
 import trio
@@ -14,7 +13,7 @@ from msgspec import Struct
 
 from protocol.item import ImageView
 from workers.tools import Call, Content, Tool, ToolFailure, Turn
-from workers.tools.apply import os_error
+from workers.tools.apply import absolute, os_error
 from workers.tools.arguments import arguments
 
 MAX_BYTES = 20_000_000  # ours: a third more as base64, and providers stop near 50 MB
@@ -32,7 +31,7 @@ async def _serve(turn: Turn, call: Call) -> Content:
             "view_image.detail only supports `original`; omit `detail` for default resized "
             f"behavior, got `{given.detail}`"
         )
-    path = os.path.normpath(Path(turn.settings.cwd, given.path))
+    path = absolute(turn.settings.cwd, given.path)
     url = await trio.to_thread.run_sync(_data_url, path)
     item = ImageView(call.id, path)
     turn.started(item)
@@ -67,7 +66,7 @@ def _read(path: str) -> bytes:
 def image_kind(data: bytes) -> str | None:
     """The MIME type of a whole PNG, JPEG, GIF or WebP; None for anything else or a cut-off one."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png" if b"IEND" in data[-64:] or b"IEND\xaeB`\x82" in data else None
+        return "image/png" if b"IEND\xaeB`\x82" in data else None
     if data.startswith(b"\xff\xd8\xff"):
         return "image/jpeg" if b"\xff\xd9" in data else None
     if data.startswith((b"GIF87a", b"GIF89a")):

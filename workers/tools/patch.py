@@ -23,6 +23,7 @@ from protocol.policy import GranularApproval, ReadOnly
 from protocol.settings import Settings
 from protocol.turn import TurnDiffUpdatedNotification
 from sandbox.policy import may_write
+from workers.judgement import open_sandbox
 from workers.tools import Call, Content, Tool, ToolFailure, Turn
 from workers.tools.apply import Edit, plan
 from workers.tools.diff import unified
@@ -126,6 +127,8 @@ def _change(edit: Edit) -> FileUpdateChange:
 
 
 def _may_write_all(settings: Settings, work: _Work) -> bool:
+    if open_sandbox(settings):
+        return True
     paths = [path for edit in work.edits for path in (edit.path, edit.move_path) if path]
     return all(may_write(settings.sandbox_policy, path, settings.cwd) for path in paths)
 
@@ -133,7 +136,7 @@ def _may_write_all(settings: Settings, work: _Work) -> bool:
 def _never_asks(settings: Settings) -> bool:
     match settings.approval_policy:
         case GranularApproval(granular=granular):
-            return bool(granular) and not granular.sandbox_approval
+            return not granular or not granular.sandbox_approval
         case policy:
             return policy == "never"
 

@@ -29,7 +29,8 @@ class _Arguments(Struct, forbid_unknown_fields=True):
 
 
 async def _serve(turn: Turn, call: Call) -> Content:
-    if turn.settings.collaboration_mode == "plan":
+    mode = turn.settings.collaboration_mode
+    if mode is not None and mode.mode == "plan":
         raise ToolFailure("update_plan is a TODO/checklist tool and is not allowed in Plan mode")
     given = arguments(_Arguments, call.arguments)
     steps = [TurnPlanStep(_ON_THE_WIRE[step.status], step.step) for step in given.plan]

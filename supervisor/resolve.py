@@ -1,0 +1,180 @@
+"""The settings of a thread: the configuration, and over it what the client asked for."""
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from protocol import catalogue
+from protocol.errors import RpcError, invalid
+from protocol.model import Personality, ReasoningEffort
+from protocol.overrides import absolute, by_selection, tier
+from protocol.policy import (
+    ApprovalsReviewer,
+    AskForApproval,
+    DangerFullAccess,
+    PermissionProfile,
+    ProfileSelection,
+    SandboxMode,
+)
+from protocol.settings import Settings, ShellEnvironment
+from protocol.thread import ThreadForkParams, ThreadResumeParams, ThreadStartParams
+from supervisor import check, features
+from supervisor.config import Config, request_table
+from supervisor.layers import ConfigError, Layer, merged
+from supervisor.permissions import by_mode, by_trust, named_profiles, permissions
+from supervisor.project import trust_level
+from supervisor.providers import provider
+from supervisor.skills import skills_for
+from supervisor.toml import Toml
+
+
+@dataclass
+class Overrides:
+    """What a request says of a thread's settings; the names are those of the protocol.
+
+    `effort` is what a stored thread last ran with: clients say it in `config`.
+    """
+
+    cwd: str | None = None
+    model: str | None = None
+    model_provider: str | None = None
+    effort: ReasoningEffort | None = None
+    approval_policy: AskForApproval | None = None
+    approvals_reviewer: ApprovalsReviewer | None = None
+    sandbox: SandboxMode | None = None
+    permissions: ProfileSelection | None = None
+    config: dict[str, Any] | None = None
+    base_instructions: str | None = None
+    developer_instructions: str | None = None
+    personality: Personality | None = None
+    service_tier: str | None = None
+
+
+def overrides(params: ThreadStartParams | ThreadResumeParams | ThreadForkParams) -> Overrides:
+    return Overrides(**{f.name: getattr(params, f.name, None) for f in fields(Overrides)})
+
+
+def resolve(config: Config, wanted: Overrides) -> Settings:
+    """Raises RpcError.  The folder of the server is that of a thread which names none."""
+    if wanted.permissions is not None and wanted.sandbox is not None:
+        raise invalid("`permissions` cannot be combined with `sandbox`")
+    cwd = absolute(wanted.cwd or "", os.getcwd())  # noqa: PTH109
+    try:
+        layers = config.layers(cwd, request_table(wanted.config, cwd))
+        return _resolved(config, layers, wanted, cwd)
+    except ConfigError as error:
+        raise failed(error) from None
+
+
+def failed(error: ConfigError) -> RpcError:
+    return invalid(f"failed to load configuration: {error}")
+
+
+def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) -> Settings:
+    table = merged(layers)
+    toml = check.verified(table)
+    trust = trust_level(table, cwd)
+    named = named_profiles(toml)
+    return Settings(
+        home=str(config.home),
+        cwd=cwd,
+        provider=provider(toml, config.home, wanted.model_provider),
+        permission_profiles=named,
+        features=features.enabled(toml),
+        shell_environment=_environment(toml),
+        skills=skills_for(config, cwd),
+        **_model(toml, wanted),
+        **_instructions(toml, wanted),
+        **_safety(toml, layers, named, wanted, trust, home=str(config.home), cwd=cwd),
+    )
+
+
+def _model(toml: Toml, wanted: Overrides) -> dict[str, Any]:
+    return {
+        "model": _first(wanted.model, toml.model, catalogue.default_model()),
+        "effort": _first(wanted.effort, toml.model_reasoning_effort),
+        "summary": toml.model_reasoning_summary,
+        "verbosity": toml.model_verbosity,
+        "service_tier": tier(_first(wanted.service_tier, toml.service_tier)),
+        "context_window": toml.model_context_window,
+        "auto_compact_token_limit": toml.model_auto_compact_token_limit,
+        "show_raw_agent_reasoning": bool(toml.show_raw_agent_reasoning),
+    }
+
+
+def _instructions(toml: Toml, wanted: Overrides) -> dict[str, Any]:
+    file = toml.model_instructions_file or toml.experimental_instructions_file
+    markers = toml.project_root_markers
+    return {
+        "base_instructions": _first(wanted.base_instructions, _text(file)),
+        "developer_instructions": _first(
+            wanted.developer_instructions, toml.developer_instructions
+        ),
+        "compact_prompt": _first(toml.compact_prompt, _text(toml.experimental_compact_prompt_file)),
+        "personality": _first(wanted.personality, toml.personality),
+        "project_doc_max_bytes": toml.project_doc_max_bytes,
+        "project_doc_fallback_filenames": toml.project_doc_fallback_filenames,
+        **({} if markers is None else {"project_root_markers": markers}),
+    }
+
+
+def _safety(
+    toml: Toml,
+    layers: list[Layer],
+    named: dict[str, PermissionProfile],
+    wanted: Overrides,
+    trust: str | None,
+    *,
+    home: str,
+    cwd: str,
+) -> dict[str, Any]:
+    """What commands may touch, who is asked, and whether searches leave the cache."""
+    if wanted.permissions is not None:
+        may = by_selection(wanted.permissions, named, home, cwd)
+    elif wanted.sandbox is not None:
+        may = by_mode(wanted.sandbox, toml, home, cwd)
+    else:
+        may = permissions(toml, layers, named, home, cwd) or by_trust(toml, trust, home, cwd)
+    usual = "untrusted" if trust == "untrusted" else "on-request"
+    return {
+        "approval_policy": _first(wanted.approval_policy, toml.approval_policy, usual),
+        "approvals_reviewer": _reviewer(_first(wanted.approvals_reviewer, toml.approvals_reviewer)),
+        "web_search": _web_search(toml, full=isinstance(may["sandbox_policy"], DangerFullAccess)),
+        **may,
+    }
+
+
+def _reviewer(name: ApprovalsReviewer | None) -> ApprovalsReviewer:
+    """Two names for one reviewer; clients are told the older (observed)."""
+    return "guardian_subagent" if name == "auto_review" else name or "user"
+
+
+def _web_search(toml: Toml, *, full: bool) -> Literal["disabled", "cached", "live"]:
+    """Full access searches live, all else the cache, unless it is configured (observed)."""
+    if toml.web_search is not None:
+        return toml.web_search
+    return "live" if full else "cached"
+
+
+def _environment(toml: Toml) -> ShellEnvironment:
+    policy = toml.shell_environment_policy
+    environment = ShellEnvironment()
+    for name in policy.__struct_fields__:
+        if (value := getattr(policy, name)) is not None:
+            setattr(environment, name, value)
+    return environment
+
+
+def _text(file: str | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the instructions in {file} cannot be read: {error}") from None
+
+
+def _first(*values: Any) -> Any:
+    """The first that is set; an empty text is set."""
+    return next((value for value in values if value is not None), None)

@@ -1,0 +1,1 @@
+def skills_for(config,cwd): return []

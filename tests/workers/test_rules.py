@@ -1,0 +1,237 @@
+import multiprocessing
+
+import pytest
+
+from workers.rules import Rule, Rules, append
+
+
+def rules(folder, text, name="default.rules"):
+    folder.joinpath(name).write_text(text)
+    return Rules(str(folder))
+
+
+def decided(found, *argv):
+    rule = found.match(list(argv))
+    return rule and rule.decision
+
+
+def test_no_folder_means_no_rules(tmp_path):
+    """Ours: most users have none."""
+    found = Rules(str(tmp_path / "rules"))
+
+    assert found.match(["ls"]) is None
+    assert found.problems == []
+
+
+def test_a_rule_matches_commands_that_begin_with_it(tmp_path):
+    """Observed with `codex execpolicy check`."""
+    found = rules(
+        tmp_path,
+        """# What I do all day.
+prefix_rule(
+    pattern=["git", ["push", "pull"]],
+    decision="prompt",
+    match=["git push", ["git", "pull", "x"]],
+    not_match=["git status"],
+    justification="remote",
+)
+prefix_rule(["ls"])
+""",
+    )
+
+    assert found.match(["git", "pull", "x"]) == Rule((("git",), ("push", "pull")), "prompt", "remote")
+    assert decided(found, "ls", "-l") == "allow"
+    assert decided(found, "git") is None
+    assert decided(found, "git", "status") is None
+    assert found.match([]) is None
+
+
+def test_the_strictest_rule_wins_over_all_files(tmp_path):
+    """Observed: forbidden before prompt before allow, however long."""
+    rules(tmp_path, 'prefix_rule(pattern=["a"], decision="forbidden")\n', "b.rules")
+    rules(tmp_path, 'prefix_rule(pattern=["x"], decision="forbidden")\n', "ignored.txt")
+    found = rules(
+        tmp_path,
+        """prefix_rule(pattern=["a", "b"])
+prefix_rule(pattern=["c"]); prefix_rule(pattern=["c", "d"], decision="prompt")
+""",
+        "a.rules",
+    )
+
+    assert decided(found, "a", "b") == "forbidden"
+    assert decided(found, "c", "e") == "allow"
+    assert decided(found, "c", "d", "e") == "prompt"
+    assert decided(found, "x") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("foo()", 1, "unknown function foo"),
+        ('prefix_rule(pattern=["a"])\nprefix_rule(pattern=[])', 2, "cannot be empty"),
+        ('prefix_rule(pattern=["a", []])', 1, "cannot be empty"),
+        ('prefix_rule(pattern=["a", ""])', 1, "cannot be empty"),
+        ('prefix_rule(pattern="a")', 1, "pattern must be a list"),
+        ("prefix_rule()", 1, "pattern"),
+        ('prefix_rule(pattern=["a"], decision="nope")', 1, "invalid decision 'nope'"),
+        ('prefix_rule(pattern=["a"], match=["b"])', 1, "does not match its example 'b'"),
+        ('prefix_rule(pattern=["a"], not_match=["a c"])', 1, "its counterexample 'a c'"),
+        ('prefix_rule(pattern=["a"], justification=" ")', 1, "justification must be"),
+        ('prefix_rule(pattern=["a" + x])', 1, "neither a string nor a list"),
+        ('prefix_rule(pattern=[f"{x}"])', 1, "neither a string nor a list"),
+        ('prefix_rule(**{"pattern": ["a"]})', 1, "write the arguments out"),
+        ('\n\nimport os\n', 3, "only calls"),
+        ('__import__("os").system("x")', 1, "only calls"),
+        ('prefix_rule(pattern=["\\d"])', 1, "invalid escape"),
+        ("prefix_rule(", 1, "never closed"),
+        ('network_rule(host="a", protocol="ftp", decision="allow")', 1, "invalid protocol"),
+        ('network_rule(host="a", protocol="http", decision="x")', 1, "invalid decision"),
+        ('host_executable(name="git", paths=["git"])', 1, "not an absolute path"),
+    ],
+)
+def test_what_cannot_be_read_is_a_problem_with_file_and_line(tmp_path, text, line, what):
+    """Ours: never run a rules file; say where it is wrong."""
+    found = rules(tmp_path, text)
+
+    (problem,) = found.problems
+    assert problem.path == str(tmp_path / "default.rules")
+    assert problem.line == line
+    assert what in str(problem)
+
+
+def test_a_file_that_is_not_text_is_a_problem(tmp_path):
+    """Ours: as above, without a line."""
+    (tmp_path / "x.rules").write_bytes(b"\xff")
+
+    (problem,) = Rules(str(tmp_path)).problems
+
+    assert problem.line == 0
+
+
+def test_a_broken_file_takes_away_what_the_others_allow(tmp_path):
+    """Ours: the broken one may forbid it; what the others restrict still holds."""
+    rules(tmp_path, "oops", "a.rules")
+    found = rules(
+        tmp_path,
+        'prefix_rule(pattern=["ls"])\nprefix_rule(pattern=["rm"], decision="forbidden")\n',
+    )
+
+    assert decided(found, "ls") is None
+    assert decided(found, "rm") == "forbidden"
+
+
+def test_a_path_is_covered_by_rules_about_its_name(tmp_path):
+    """Observed for system programs; ours: only restrictions reach programs of unknown origin."""
+    found = rules(
+        tmp_path,
+        'prefix_rule(pattern=["git"])\nprefix_rule(pattern=["rm"], decision="forbidden")\n',
+    )
+
+    assert decided(found, "/usr/bin/git", "x") == "allow"
+    assert decided(found, "/tmp/git", "x") is None
+    assert decided(found, "./git", "x") is None
+    assert decided(found, "/tmp/rm") == "forbidden"
+
+
+def test_host_executable_says_which_paths_a_name_covers(tmp_path):
+    """Observed: with a declaration, other paths are not covered."""
+    found = rules(
+        tmp_path,
+        """host_executable(name="git", paths=["/opt/git"])
+network_rule(host="a.b", protocol="https", decision="deny", justification="x")
+prefix_rule(pattern=["git"])
+prefix_rule(pattern=["/bin/rm"], decision="prompt")
+""",
+    )
+
+    assert decided(found, "/opt/git") == "allow"
+    assert decided(found, "/usr/bin/git") is None
+    assert decided(found, "/bin/rm", "x") == "prompt"
+    assert decided(found, "rm", "x") is None
+
+
+def test_an_allowed_prefix_holds_at_once_and_is_written_down(tmp_path):
+    """Observed: the line in `rules/default.rules`."""
+    found = Rules(str(tmp_path / "rules"))
+
+    found.allow(["touch"])
+
+    assert decided(found, "touch", "x") == "allow"
+    file = tmp_path / "rules" / "default.rules"
+    assert file.read_text() == 'prefix_rule(pattern=["touch"], decision="allow")\n'
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert decided(Rules(str(tmp_path / "rules")), "touch") == "allow"
+
+
+def test_an_empty_prefix_is_refused(tmp_path):
+    """Ours: it would allow everything."""
+    with pytest.raises(ValueError, match="cannot be empty"):
+        Rules(str(tmp_path)).allow([])
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rule_that_cannot_be_written_is_in_force_nevertheless(tmp_path):
+    """Ours: the user has said yes."""
+    (tmp_path / "rules").write_text("not a folder")
+    found = Rules(str(tmp_path / "rules"))
+
+    with pytest.raises(OSError):
+        found.allow(["touch"])
+
+    assert decided(found, "touch") == "allow"
+
+
+def test_odd_words_survive_the_file(tmp_path):
+    """Observed: words are quoted as JSON strings, letters beyond ASCII stay."""
+    prefix = ['mk"dir\\é\n', "it's", "#"]
+
+    append(tmp_path / "default.rules", prefix)
+
+    assert 'é\\n", "it' in (tmp_path / "default.rules").read_text()
+    assert decided(Rules(str(tmp_path)), *prefix) == "allow"
+
+
+def test_a_line_is_added_once_and_on_a_line_of_its_own(tmp_path):
+    """Ours: the user's last line may lack its newline."""
+    file = tmp_path / "default.rules"
+    file.write_text('prefix_rule(pattern=["a"])')
+
+    append(file, ["b"])
+    append(file, ["b"])
+
+    assert file.read_text().splitlines() == [
+        'prefix_rule(pattern=["a"])',
+        'prefix_rule(pattern=["b"], decision="allow")',
+    ]
+
+
+def test_a_rule_of_another_process_is_seen_after_refresh(tmp_path):
+    """Ours: one thread's user allows it, the next thread knows."""
+    found = Rules(str(tmp_path / "rules"))
+
+    append(tmp_path / "rules" / "default.rules", ["touch"])
+    found.refresh()
+
+    assert decided(found, "touch") == "allow"
+
+
+def _append_many(path, name):
+    for number in range(50):
+        append(path, [name, str(number)])
+
+
+def test_two_processes_write_without_losing_a_line(tmp_path):
+    """Ours: two threads are two processes with one file."""
+    path = tmp_path / "default.rules"
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_append_many, args=(path, name)) for name in "ab"]
+
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(30)
+
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    lines = path.read_text().splitlines()
+    assert len(lines) == len(set(lines)) == 100

@@ -1,0 +1,53 @@
+"""The tools of this worker: which the model is offered, and who serves a call.
+
+The order is the reference server's, so that a provider's cache of the request's beginning holds.
+"""
+
+from typing import Any
+
+from protocol.catalogue import ModelInfo
+from protocol.policy import DangerFullAccess
+from protocol.settings import Settings
+from workers.tools import Tool
+from workers.tools.exec import EXEC_COMMAND, WRITE_STDIN
+from workers.tools.image import VIEW_IMAGE
+from workers.tools.patch import APPLY_PATCH
+from workers.tools.plan import UPDATE_PLAN
+from workers.tools.shell import LOCAL_SHELL, SHELL, SHELL_COMMAND
+
+TOOLS = (
+    EXEC_COMMAND,
+    WRITE_STDIN,
+    SHELL_COMMAND,
+    SHELL,
+    LOCAL_SHELL,
+    UPDATE_PLAN,
+    APPLY_PATCH,
+    VIEW_IMAGE,
+)
+SERVED: dict[str, Tool] = {tool.name: tool for tool in TOOLS}
+
+
+def offered(settings: Settings, model: ModelInfo) -> list[dict[str, Any]]:
+    """What a request's `tools` says."""
+    unified = settings.feature("unified_exec", default=True)
+    specs = [tool.spec for tool in ((EXEC_COMMAND, WRITE_STDIN) if unified else (SHELL_COMMAND,))]
+    specs.append(UPDATE_PLAN.spec)
+    if model.apply_patch_tool:
+        specs.append(APPLY_PATCH.spec)
+    if settings.web_search != "disabled":
+        specs.append(web_search(settings, model))
+    specs.append(VIEW_IMAGE.spec)
+    return specs
+
+
+def web_search(settings: Settings, model: ModelInfo) -> dict[str, Any]:
+    """The provider's own tool: it searches, we only show that it did."""
+    spec: dict[str, Any] = {
+        "type": "web_search",
+        "external_web_access": settings.web_search == "live"
+        or isinstance(settings.sandbox_policy, DangerFullAccess),
+    }
+    if model.web_search_images:
+        spec["search_content_types"] = ["text", "image"]
+    return spec

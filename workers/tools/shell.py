@@ -1,0 +1,165 @@
+"""The older tools that run a command to its end: a script, a list of words, or a local shell call.
+
+The model is offered `shell_command` only; the other two are served because models know them.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import trio
+from msgspec import Meta, Struct, field
+
+from workers.tools import Call, Content, Tool, ToolFailure, Turn
+from workers.tools.arguments import arguments
+from workers.tools.exec import PERMISSION_PROPERTIES
+from workers.tools.execution import Execution
+from workers.tools.heredoc import patch_in
+from workers.tools.output import command_report
+from workers.tools.patch import serve_patch
+from workers.tools.running import Command, Refused, SandboxPermissions, directory, shell, start
+
+TIMEOUT_MS = 10_000  # the reference server's default
+TIMED_OUT = 124  # as timeout(1) says it
+KILLED = 128  # plus the signal, as shells say it
+
+Milliseconds = Annotated[int, Meta(ge=0)]
+
+
+class ShellCommand(Struct):
+    command: str
+    workdir: str | None = None
+    login: bool | None = None
+    timeout_ms: Milliseconds | None = None
+    sandbox_permissions: SandboxPermissions | None = None
+    justification: str | None = None
+    prefix_rule: list[str] | None = None
+
+
+class Shell(Struct):
+    command: list[str]
+    workdir: str | None = None
+    timeout_ms: Milliseconds | None = None
+    sandbox_permissions: SandboxPermissions | None = None
+    justification: str | None = None
+    prefix_rule: list[str] | None = None
+
+
+class LocalShell(Struct):
+    """The `action` of a `local_shell_call`."""
+
+    command: list[str]
+    working_directory: str | None = None
+    timeout_ms: Milliseconds | None = None
+    env: dict[str, str] | None = field(default=None)
+
+
+async def _serve_shell_command(turn: Turn, call: Call) -> Content:
+    args = arguments(ShellCommand, call.arguments)
+    flag = "-c" if args.login is False else "-lc"
+    return await _serve(turn, call, [shell(None), flag, args.command], args)
+
+
+async def _serve_shell(turn: Turn, call: Call) -> Content:
+    args = arguments(Shell, call.arguments)
+    return await _serve(turn, call, args.command, args)
+
+
+async def _serve_local_shell(turn: Turn, call: Call) -> Content:
+    args = arguments(LocalShell, call.arguments)
+    plain = Shell(args.command, args.working_directory, args.timeout_ms)
+    return await _serve(turn, call, args.command, plain, args.env or {})
+
+
+async def _serve(
+    turn: Turn,
+    call: Call,
+    argv: list[str],
+    args: ShellCommand | Shell,
+    extra: Mapping[str, str] | None = None,
+) -> Content:
+    if not argv:
+        raise ToolFailure("command args are empty")
+    command = Command(
+        argv,
+        directory(turn, args.workdir),
+        args.sandbox_permissions or "use_default",
+        args.justification,
+        args.prefix_rule,
+        extra or {},
+    )
+    if patch := patch_in(argv):
+        return await serve_patch(turn, call.id, patch, cwd=command.cwd, structured=True)
+    execution = command.execution(turn, call.id)
+    timeout_ms = TIMEOUT_MS if args.timeout_ms is None else args.timeout_ms
+    try:
+        return await _run(turn, command, execution, timeout_ms)
+    except Refused as refusal:
+        raise ToolFailure(_tell_refusal(execution, refusal)) from None
+
+
+async def _run(turn: Turn, command: Command, execution: Execution, timeout_ms: int) -> str:
+    process = await start(turn, command, execution)
+    execution.begin()
+    begun = trio.current_time()
+    with trio.move_on_after(timeout_ms / 1000) as scope:
+        await process.run(execution.heard)
+    seconds = trio.current_time() - begun
+    text = execution.output.text()
+    if scope.cancelled_caught:
+        code = TIMED_OUT
+        text = f"command timed out after {round(seconds * 1000)} milliseconds\n{text}"
+    elif process.killed_by is not None:
+        code = KILLED + process.killed_by
+    else:
+        code = await process.wait()
+    execution.ended(code)
+    return command_report(text, seconds=seconds, exit_code=code)
+
+
+def _tell_refusal(execution: Execution, refusal: Refused) -> str:
+    """What the model is told.  A declined command is completed twice, once bare (observed)."""
+    verdict, message = refusal.verdict, refusal.message
+    if verdict is None:
+        execution.show()
+        execution.finish("failed", message, -1)
+    elif execution.shown:
+        message = f"exec command {message}"
+        execution.refused(verdict.status)
+        execution.finish(verdict.status, message, -1)
+    return message
+
+
+SHELL_COMMAND = Tool(
+    {
+        "type": "function",
+        "name": "shell_command",
+        "description": "Runs a script in the user's shell to its end and returns its output. "
+        "Name the directory with workdir rather than with cd.",
+        "strict": False,
+        "parameters": {
+            "type": "object",
+            "required": ["command"],
+            "additionalProperties": False,
+            "properties": {
+                "command": {"type": "string", "description": "The script for the shell."},
+                "workdir": {
+                    "type": "string",
+                    "description": "Where to run it; the working directory of the turn by default.",
+                },
+                "login": {
+                    "type": "boolean",
+                    "description": "Whether the shell is a login shell; true by default.",
+                },
+                "timeout_ms": {
+                    "type": "number",
+                    "description": "After how many milliseconds it is killed, 10000 by default.",
+                },
+                **PERMISSION_PROPERTIES,
+            },
+        },
+    },
+    _serve_shell_command,
+)
+
+SHELL = Tool({"type": "function", "name": "shell"}, _serve_shell)
+LOCAL_SHELL = Tool({"type": "local_shell", "name": "local_shell"}, _serve_local_shell)
