@@ -25,7 +25,9 @@ PIECE_BYTES = 16 << 10  # of one HTTP chunk, unless each event has its own
 class ScriptServer:
     """Answers every `POST .../responses`; `requests` keeps what was asked."""
 
-    def __init__(self, script: Script, *, endless: bool = False, chunk_per_event: bool = False):
+    def __init__(
+        self, script: Script, *, endless: bool = False, chunk_per_event: bool = False
+    ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self._script = script
@@ -33,7 +35,9 @@ class ScriptServer:
         self._chunk = 1 if chunk_per_event else PIECE_BYTES
         self._encoded: dict[int, list[bytes | float]] = {}
 
-    async def serve(self, port: int = 0, *, task_status=trio.TASK_STATUS_IGNORED) -> None:
+    async def serve(
+        self, port: int = 0, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         """Listen on loopback; the started value is the base_url."""
         listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
         bound = listeners[0].socket.getsockname()[1]
@@ -98,22 +102,23 @@ async def _request(
 
 def _bytes(played: Iterator[Played], chunk_bytes: int) -> Iterator[bytes | float]:
     """Encode a response: chunks of about `chunk_bytes`, one piece between two pauses."""
-    piece, events = HEAD, b""
+    piece, events = bytearray(HEAD), bytearray()
     for part in played:
         if isinstance(part, dict):
             events += (
                 f"event: {part['type']}\ndata: ".encode() + msgspec.json.encode(part) + b"\n\n"
             )
         if events and (len(events) >= chunk_bytes or not isinstance(part, dict)):
-            piece, events = piece + _chunk(events), b""
+            piece += _chunk(events)
+            events.clear()
         if not isinstance(part, dict):
-            yield piece
+            yield bytes(piece)
             yield part
-            piece = b""
-    yield piece + (_chunk(events) if events else b"") + _chunk(b"")
+            piece.clear()
+    yield bytes(piece + (_chunk(events) if events else b"") + _chunk(b""))
 
 
-def _chunk(data: bytes) -> bytes:
+def _chunk(data: bytes | bytearray) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 

@@ -257,7 +257,7 @@ def mcp_call(called: McpCalled) -> McpToolCall:
         mcp_app_resource_uri=called.mcp_app_resource_uri or None,
     )
     match called.result:
-        case {"Ok": {"content": list(content), **rest}}:
+        case {"Ok": {"content": content, **rest}}:
             structured, meta = rest.get("structuredContent"), rest.get("_meta")
             shown.result = McpToolCallResult(content, meta, structured)
             shown.status = "failed" if rest.get("isError") else "completed"

@@ -34,9 +34,12 @@ class StartThread(Frame):
     rollout: str | None = None
     forked_from: str | None = None
     history: list[dict[str, Any]] | None = None
+    keep_model: bool = False
+    """Go on with the model and effort of the last turn: the client has named none."""
     ephemeral: bool = False
     name: str | None = None
     created_at: int | None = None
+    updated_at: int | None = None
     source: SessionSource = "vscode"
     thread_source: ThreadSource | None = None
     dynamic_tools: list[DynamicToolSpec] = field(default_factory=list[DynamicToolSpec])

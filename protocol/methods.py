@@ -228,10 +228,10 @@ FILE_CHANGE_APPROVAL = ask(
 REMOTE_CONTROL_STATUS_CHANGED = notify(
     "remoteControl/status/changed", initialize.RemoteControlStatusChangedNotification
 )
-CONFIG_ACCOUNT_RATE_LIMITS_UPDATED = notify(
+CONFIG_WARNING = notify("configWarning", config.ConfigWarningNotification)
+ACCOUNT_RATE_LIMITS_UPDATED = notify(
     "account/rateLimits/updated", account.AccountRateLimitsUpdatedNotification
 )
-WARNING = notify("configWarning", config.ConfigWarningNotification)
 WARNING = notify("warning", thread.WarningNotification)
 SERVER_REQUEST_RESOLVED = notify(
     "serverRequest/resolved", approval.ServerRequestResolvedNotification

@@ -23,8 +23,8 @@ from protocol.config import (
 from protocol.methods import CONFIG_WARNING
 from supervisor import check
 from supervisor.layers import ConfigError, Layer, Table, flag, merged, nested, over
-from supervisor.providers import DEFAULT
 from supervisor.project import folders, trust_key, trust_level
+from supervisor.providers import DEFAULT
 from supervisor.source import FOR_USERS_ONLY, Source, based
 from supervisor.toml import GRACE_SECONDS, Toml
 

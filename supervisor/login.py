@@ -49,8 +49,8 @@ def _account(id_token: str) -> ChatgptAccount:
     claims = _claims(id_token)
     plan = cast("dict[str, Any]", claims.get("https://api.openai.com/auth", {}))
     kind = plan.get("chatgpt_plan_type")
-    known: PlanType = kind if kind in get_args(PlanType) else "unknown"
-    return ChatgptAccount(email=str(claims.get("email", "")), plan_type=known)
+    known = kind if kind in get_args(PlanType) else "unknown"
+    return ChatgptAccount(email=str(claims.get("email", "")), plan_type=cast("PlanType", known))
 
 
 def _claims(token: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a thread's commands may touch: from the request, the configuration, or the project's trust."""
+"""What commands may touch: as the configuration says, else as the project is trusted."""
 
 from typing import Any, cast, get_args
 
@@ -21,7 +21,7 @@ from protocol.policy import (
 )
 from protocol.profile import entry, in_project, managed, policy_of, profile_of, widened
 from supervisor.layers import ConfigError, Layer, Table
-from supervisor.toml import Toml
+from supervisor.toml import Toml, Workspace
 
 KINDS = ("root", "minimal", "tmpdir", "slash_tmp")
 
@@ -79,21 +79,17 @@ def by_mode(mode: SandboxMode, toml: Toml, home: str, cwd: str) -> dict[str, Any
 
 
 def _policy(mode: SandboxMode, toml: Toml) -> SandboxPolicy:
-    workspace = toml.sandbox_workspace_write
-    match mode:
-        case "read-only":
-            return ReadOnly()
-        case "danger-full-access":
-            return DangerFullAccess()
-        case "workspace-write" if workspace is None:
-            return WorkspaceWrite()
-        case "workspace-write":
-            return WorkspaceWrite(
-                exclude_slash_tmp=workspace.exclude_slash_tmp,
-                exclude_tmpdir_env_var=workspace.exclude_tmpdir_env_var,
-                network_access=workspace.network_access,
-                writable_roots=workspace.writable_roots,
-            )
+    if mode == "read-only":
+        return ReadOnly()
+    if mode == "danger-full-access":
+        return DangerFullAccess()
+    workspace = toml.sandbox_workspace_write or Workspace()
+    return WorkspaceWrite(
+        exclude_slash_tmp=workspace.exclude_slash_tmp,
+        exclude_tmpdir_env_var=workspace.exclude_tmpdir_env_var,
+        network_access=workspace.network_access,
+        writable_roots=workspace.writable_roots,
+    )
 
 
 def named_profiles(toml: Toml) -> dict[str, PermissionProfile]:

@@ -1,4 +1,4 @@
-"""Model providers: the ones that every configuration has, and those that `[model_providers]` adds."""
+"""Model providers: those that every configuration has, and those of `[model_providers]`."""
 
 import os
 from pathlib import Path

@@ -16,7 +16,18 @@ from protocol.envelope import Answer, Request
 from protocol.errors import INTERNAL_ERROR, RpcError, invalid, overloaded
 from protocol.methods import INITIALIZE, REQUESTS, Method, check_experimental
 from supervisor.connection import Connection
-from supervisor.handlers import HANDLERS
+from supervisor.handlers import (  # noqa: F401 - importing a file enters its handlers
+    HANDLERS,
+    account,
+    config,
+    hook,
+    initialize,
+    mcp,
+    model,
+    skill,
+    stored,
+    thread,
+)
 from supervisor.host import Host
 from supervisor.loaded import Loaded
 

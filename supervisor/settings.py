@@ -57,12 +57,15 @@ def for_resume(
     wanted = overrides(params)
     if stored is not None:
         wanted.cwd = wanted.cwd or stored.cwd
-        named = {"model", "model_reasoning_effort"}.intersection(params.config or ())
-        if not (named or wanted.model or wanted.model_provider):
-            wanted.model = getattr(stored, "model", None)
-            wanted.effort = getattr(stored, "effort", None)
+        if keeps_model(params):
             wanted.model_provider = stored.model_provider
     return _of(host, client, resolve(host.config, wanted))
+
+
+def keeps_model(params: ThreadResumeParams) -> bool:
+    """Whether the thread goes on with the model and effort that its rollout names."""
+    named = {"model", "model_reasoning_effort"}.intersection(params.config or ())
+    return not (named or params.model or params.model_provider)
 
 
 def for_fork(host: Host, client: Connection, params: ThreadForkParams, stored: Stored) -> Settings:

@@ -9,16 +9,16 @@ it would outlive us in the terminal that started us.
 import logging
 import os
 import stat
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 import trio
 
 from protocol.framing import Lines, Overlong
-from supervisor.connection import Connection
 from supervisor.options import Refused
-from supervisor.outbox import Closed
+from supervisor.outbox import Closed, Outbox
 from supervisor.transport import Host
 
 LINE_LIMIT = 64 << 20  # bytes; four times the largest WebSocket message
@@ -28,12 +28,21 @@ ANSWER_SECONDS = 2.0  # what a request may still take once the client has stoppe
 log = logging.getLogger(__name__)
 
 
-class Pipe(Protocol):
-    """What both kinds of stream below offer."""
-
+class Input(Protocol):
     async def receive_some(self, max_bytes: int) -> bytes | bytearray: ...
+
+
+class Output(Protocol):
     async def send_all(self, data: bytes) -> None: ...
-    async def aclose(self) -> None: ...
+
+
+class Client(Protocol):
+    """What is needed of a connection to converse with it."""
+
+    outbox: Outbox
+    in_flight: int
+
+    def receive(self, message: bytes) -> None: ...
 
 
 class FileStream:
@@ -93,7 +102,19 @@ def _private(fd: int, mode: int) -> int:
     return os.dup(fd)
 
 
-def _open(fd: int) -> Pipe:
+@asynccontextmanager
+async def streams(wire: Wire) -> AsyncGenerator[tuple[Input, Output]]:
+    """stdin and stdout, whatever they are; at the end they are as they were."""
+    stdin, stdout = _open(wire.stdin), _open(wire.stdout)
+    try:
+        yield stdin, stdout
+    finally:
+        with trio.CancelScope(shield=True):  # neither close waits for anybody
+            await stdout.aclose()  # the second to be opened: both may be one socket, and then
+            await stdin.aclose()  # only the first knows whether it was blocking
+
+
+def _open(fd: int) -> trio.lowlevel.FdStream | FileStream:
     kind = os.fstat(fd).st_mode
     if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind) or os.isatty(fd):
         return trio.lowlevel.FdStream(fd)  # puts the blocking mode back when it is closed
@@ -107,19 +128,13 @@ async def serve_stdio(
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the one client, and return once it has gone and been told all that was queued."""
-    wire = wire or claim()
-    stdin, stdout = _open(wire.stdin), _open(wire.stdout)
-    try:
+    async with streams(wire or claim()) as (stdin, stdout):
         with host.connect("line") as connection:
             task_status.started()
             await converse(connection, stdin, stdout)
-    finally:
-        with trio.CancelScope(shield=True):  # neither close waits for anybody
-            await stdout.aclose()  # the second to be opened: both may be one socket, and then
-            await stdin.aclose()  # only the first knows whether it was blocking
 
 
-async def converse(connection: Connection, stdin: Pipe, stdout: Pipe) -> None:
+async def converse(connection: Client, stdin: Input, stdout: Output) -> None:
     """Read and write until the client ends its input or takes no more output."""
     async with trio.open_nursery() as nursery:
         ended = trio.Event()
@@ -136,7 +151,7 @@ async def converse(connection: Connection, stdin: Pipe, stdout: Pipe) -> None:
         connection.outbox.close()
 
 
-async def _read(connection: Connection, stdin: Pipe) -> None:
+async def _read(connection: Client, stdin: Input) -> None:
     lines = Lines(LINE_LIMIT)
     with suppress(trio.BrokenResourceError):
         while data := await _receive(connection, stdin):
@@ -146,7 +161,7 @@ async def _read(connection: Connection, stdin: Pipe) -> None:
         _take(connection, line)
 
 
-async def _receive(connection: Connection, stdin: Pipe) -> bytes | bytearray:
+async def _receive(connection: Client, stdin: Input) -> bytes | bytearray:
     """The next bytes, once the client has read enough of what it was told already."""
     await connection.outbox.wait_room()
     try:
@@ -156,14 +171,14 @@ async def _receive(connection: Connection, stdin: Pipe) -> bytes | bytearray:
         return b""
 
 
-def _take(connection: Connection, line: bytes | Overlong) -> None:
+def _take(connection: Client, line: bytes | Overlong) -> None:
     if isinstance(line, Overlong):
         log.warning("ignored %s on stdin; send less in one message", line)
     else:
         connection.receive(line)
 
 
-async def _write(connection: Connection, stdout: Pipe, ended: trio.Event) -> None:
+async def _write(connection: Client, stdout: Output, ended: trio.Event) -> None:
     """Return when the outbox is closed and empty, or the client has gone.
 
     Once the client has ended its input, the last answer to go out closes the outbox.

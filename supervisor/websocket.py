@@ -7,33 +7,40 @@ turns with the library's own frames at the one place where both are written, `Wi
 
 import ipaddress
 import logging
+import math
 import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+from trio_websocket import (
+    ConnectionClosed,
+    WebSocketConnection,
+    wrap_client_stream,
+    wrap_server_stream,
+)
 
+from protocol.envelope import Answer, Request, decode
+from protocol.framing import line
 from supervisor.auth import load
 from supervisor.connection import Connection
 from supervisor.options import Tcp, WsAuth, default_socket
-from supervisor.outbox import Closed
+from supervisor.outbox import Closed, Outbox
 from supervisor.sockets import keep_alive, listen_tcp, listen_unix, removed_at_end
+from supervisor.stdio import Input, Output, converse
 from supervisor.transport import Door, Host
-from supervisor.upgrade import HEAD_LIMIT, Rule, judge, parse, response
+from supervisor.upgrade import Rule
+from supervisor.visitor import CLOSE_FRAME, HANDSHAKE_SECONDS, READ_BYTES, Wire, admit, linger
 
 MESSAGE_LIMIT = 16 << 20  # the reference server's
-READ_BYTES = 64 << 10
-HANDSHAKE_SECONDS = 10.0  # a client that says nothing holds a descriptor no longer
+ANSWER_LIMIT = 1 << 30  # of what our own server says; it bounds that itself
 OVERRUN_SECONDS = 1.0  # how long a client may be behind by a whole outbox
-CLOSE_SECONDS = 2.0  # for the client to answer our close frame
-LINGER_SECONDS = 1.0  # for the client to read our last word while it is still sending
+CLOSE_SECONDS = 1.0  # for the client to answer our close frame
 
 GOING_AWAY = 1001  # RFC 6455, section 7.4.1
 TRY_AGAIN_LATER = 1013
 BROKEN = (1002, 1007)  # what the library finds: a protocol error, text that is not UTF-8
-CLOSE_FRAME = b"\x88"  # its first byte
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +91,7 @@ async def _serve(
     task_status: trio.TaskStatus[Door],
 ) -> None:
     async with trio.open_nursery() as clients, trio.open_nursery() as accepting:
-        greet = partial(_greet, host, rule)
+        greet = partial(_greet, host, rule, door)
         serve = partial(trio.serve_listeners, greet, [listener], handler_nursery=clients)
         await accepting.start(serve)
         task_status.started(door)
@@ -92,7 +99,7 @@ async def _serve(
         accepting.cancel_scope.cancel()
 
 
-async def _greet(host: Host, rule: Rule, stream: trio.SocketStream) -> None:
+async def _greet(host: Host, rule: Rule, door: Door, stream: trio.SocketStream) -> None:
     """One visitor, from its first byte to its last.
 
     Whatever goes wrong with it stays with it, a fault in the library included: the other clients
@@ -101,112 +108,25 @@ async def _greet(host: Host, rule: Rule, stream: trio.SocketStream) -> None:
     async with stream:
         keep_alive(stream)
         try:
-            if received := await _admit(rule, stream):
-                await _converse(host, Wire(stream, received))
-            await _linger(stream)
+            if received := await admit(rule, stream):
+                await _converse(host, door, Wire(stream, received))
         except* (trio.BrokenResourceError, trio.ClosedResourceError, ConnectionClosed):
             pass  # the client has gone, which it may do at any time
         except* Exception:
             log.exception("a WebSocket client was dropped")
 
 
-async def _admit(rule: Rule, stream: trio.SocketStream) -> bytes:
-    """What the client has sent so far, when it may come in; else it has had its answer."""
-    with trio.move_on_after(HANDSHAKE_SECONDS):
-        received = await _receive_head(stream)
-        end = received.find(b"\r\n\r\n")
-        head = parse(received[:end]) if end >= 0 else None
-        status = judge(head, rule) if end >= 0 else 431
-        if status == 101 or not received:
-            return received
-        await stream.send_all(response(status, body=head is None or head.method != "HEAD"))
-    return b""
-
-
-async def _receive_head(stream: trio.SocketStream) -> bytes:
-    """Bytes up to the empty line and perhaps beyond; without one if the head is too long."""
-    received = b""
-    while b"\r\n\r\n" not in received and len(received) < HEAD_LIMIT:
-        data = await stream.receive_some(HEAD_LIMIT)
-        if not data:
-            return b""
-        received += data
-    return received
-
-
-async def _linger(stream: trio.SocketStream) -> None:
-    """Let the client read our last word: closing over unread input would reset the connection."""
-    with trio.move_on_after(LINGER_SECONDS):
-        await stream.send_eof()
-        while await stream.receive_some(READ_BYTES):
-            pass
-
-
-class Wire(trio.abc.Stream):
-    """The stream under one conversation; the library's frames and ours are sent in turns.
-
-    It begins with what has been read of it already.  Frames that came along with the head are held
-    back until the handshake is over: the library would not look at them before the next ones come.
-    When the library closes it, it stays open for a close frame, which the library omits if it was
-    the client that broke the protocol.
-    """
-
-    def __init__(self, stream: trio.SocketStream, received: bytes) -> None:
-        self.stream = stream
-        self.turn = trio.StrictFIFOLock()
-        self.upgraded = trio.Event()
-        self.ending = False  # we have begun to close, and say nothing more
-        self.closed = False  # the library has closed it
-        self.goodbye = False  # a close frame has been sent
-        head, end, rest = received.partition(b"\r\n\r\n")
-        self._head = head + end
-        self._rest = rest
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        if self._head:
-            data, self._head = self._head, b""
-            await trio.lowlevel.checkpoint()
-            return data
-        await self.upgraded.wait()
-        if self.closed:
-            raise trio.ClosedResourceError
-        if self._rest:
-            data, self._rest = self._rest, b""
-            return data
-        return await self.stream.receive_some(max_bytes)
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        async with self.turn:
-            if self.closed:
-                raise trio.ClosedResourceError
-            self.goodbye = data[:1] == CLOSE_FRAME
-            await self.stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        async with self.turn:
-            await self.stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        self.closed = True
-        await trio.lowlevel.checkpoint()
-
-
-async def _converse(host: Host, wire: Wire) -> None:
+async def _converse(host: Host, door: Door, wire: Wire) -> None:
     async with trio.open_nursery() as nursery:
-        websocket = await _upgrade(nursery, wire)
-        if websocket is None:
-            nursery.cancel_scope.cancel()
-            return
-        with host.connect("frame") as connection:
-            talk = Talk(websocket, wire, connection)
-            nursery.start_soon(talk.write)
-            nursery.start_soon(talk.mind_overrun)
-            await talk.read()
-            if wire.ending:
-                await talk.ended.wait()
+        if websocket := await _upgrade(nursery, wire):
+            with host.connect("frame") as connection, door.holding(connection):
+                await Talk(websocket, wire, connection).run()
         nursery.cancel_scope.cancel()
-    if websocket.closed and websocket.closed.code in BROKEN and not wire.goodbye:
-        await wire.stream.send_all(CLOSE_FRAME + b"\x02" + websocket.closed.code.to_bytes(2))
+    if not wire.ending:  # else the client has had its time to answer
+        reason = websocket and websocket.closed
+        if reason and reason.code in BROKEN and not wire.goodbye:
+            await wire.stream.send_all(CLOSE_FRAME + b"\x02" + reason.code.to_bytes(2))
+        await linger(wire.stream)
 
 
 async def _upgrade(nursery: trio.Nursery, wire: Wire) -> WebSocketConnection | None:
@@ -222,21 +142,31 @@ async def _upgrade(nursery: trio.Nursery, wire: Wire) -> WebSocketConnection | N
 
 
 class Talk:
-    """One upgraded client: three tasks, of which `read` ends the others."""
+    """One upgraded client: what it says, what it is told, and whether it keeps up."""
 
     def __init__(self, websocket: WebSocketConnection, wire: Wire, connection: Connection) -> None:
         self.websocket = websocket
         self.wire = wire
         self.connection = connection
-        self.ended = trio.Event()
+        self.scope = trio.CancelScope()
+
+    async def run(self) -> None:
+        """Return when either side has closed."""
+        with self.scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.read)
+                nursery.start_soon(self.write)
+                nursery.start_soon(self.mind_overrun)
 
     async def read(self) -> None:
-        """Return when either side has begun to close.  Binary frames mean nothing (observed)."""
+        """Hand in what comes.  Binary frames mean nothing (observed)."""
         with suppress(ConnectionClosed):
             while True:
                 message = await self.websocket.get_message()
                 if isinstance(message, str):
                     self.connection.receive(message.encode())
+        if not self.wire.ending:  # else it is `end` that knows when all is over
+            self.scope.cancel()
 
     async def write(self) -> None:
         """Write what is queued; when nothing more will be, say goodbye."""
@@ -270,4 +200,46 @@ class Talk:
         self.wire.ending = True
         with trio.move_on_after(CLOSE_SECONDS):
             await self.websocket.aclose(code, reason)
-        self.ended.set()
+        self.scope.cancel()
+
+
+class Relay:
+    """Somebody who sends and wants JSON lines, towards a server that wants WebSocket."""
+
+    def __init__(self, websocket: WebSocketConnection) -> None:
+        self.outbox = Outbox()
+        self.in_flight = 0
+        self._websocket = websocket
+        self._up, self._waiting = trio.open_memory_channel[bytes](math.inf)
+
+    def receive(self, message: bytes) -> None:
+        self.in_flight += isinstance(decode(message), Request)
+        self._up.send_nowait(message)
+
+    async def upwards(self) -> None:
+        with suppress(ConnectionClosed):
+            async for message in self._waiting:
+                await self._websocket.send_message(message.decode(errors="replace"))
+
+    async def downwards(self) -> None:
+        with suppress(ConnectionClosed):
+            while True:
+                message = str(await self._websocket.get_message()).encode()
+                self.in_flight -= isinstance(decode(message), Answer)
+                self.outbox.put(line(message))
+        self.outbox.close()
+
+
+async def speak_for(stdin: Input, stdout: Output, server: trio.SocketStream) -> None:
+    """Be a WebSocket client on behalf of a stdio client.  Return when either has ended."""
+    async with trio.open_nursery() as nursery:
+        websocket = await wrap_client_stream(
+            nursery, server, "localhost", "/", max_message_size=ANSWER_LIMIT
+        )
+        relay = Relay(websocket)
+        nursery.start_soon(relay.upwards)
+        nursery.start_soon(relay.downwards)
+        await converse(relay, stdin, stdout)
+        with trio.move_on_after(CLOSE_SECONDS):
+            await websocket.aclose()
+        nursery.cancel_scope.cancel()

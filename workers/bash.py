@@ -21,6 +21,11 @@ _GLOB = "*?["
 _ACTIVE = "$`<>()|&;{}"  # unquoted, each of these does more than stand for itself
 _WORDS = {"word", "number", "raw_string", "string"}
 _GAP = re.compile(rb"(?:[ \t\n]|\\\n)*")
+_BLANK = re.compile(rb"(?:\\\n)*[ \t](?:[ \t]|\\\n)*")
+_RESERVED = {
+    *("!", "[[", "]]", "{", "}", "case", "coproc", "do", "done", "elif", "else", "esac", "fi"),
+    *("for", "function", "if", "in", "select", "then", "time", "until", "while"),
+}
 _HEREDOC = re.compile(
     r"(?P<head>[^\n<]*)<<(?P<quote>['\"]?)(?P<end>\w+)(?P=quote)\n(?P<body>.*\n)?(?P=end)\n?",
     re.DOTALL,
@@ -102,6 +107,10 @@ def _leaves(node: "Node") -> Iterator["Node"]:
 
 
 def _commands(node: "Node") -> Iterator[list[str]]:
+    for left, right in pairwise(node.children):
+        apart = not {left.type, right.type}.isdisjoint(_JOINTS)
+        if not apart and b"\n" not in _between(node, left, right).replace(b"\\\n", b""):
+            raise _NotPlainError
     for child in node.children:
         if child.type in _GROUPS:
             yield from _commands(child)
@@ -115,10 +124,18 @@ def _words(command: "Node") -> list[str]:
     children = command.children
     if not children or children[0].type != "command_name" or len(children[0].children) != 1:
         raise _NotPlainError
-    # Words that touch are one word to bash, whatever the grammar made of them.
-    if any(a.end_byte == b.start_byte for a, b in pairwise(children)):
+    # Words without a blank between them are one word to bash, whatever the grammar makes of them:
+    # `-del\\<newline>ete` is `-delete`.
+    if not all(_BLANK.fullmatch(_between(command, a, b)) for a, b in pairwise(children)):
+        raise _NotPlainError
+    if _text(children[0]) in _RESERVED:
         raise _NotPlainError
     return [_word(children[0].children[0]), *(_word(child) for child in children[1:])]
+
+
+def _between(parent: "Node", left: "Node", right: "Node") -> bytes:
+    assert parent.text is not None
+    return parent.text[left.end_byte - parent.start_byte : right.start_byte - parent.start_byte]
 
 
 def _word(node: "Node") -> str:
@@ -129,6 +146,8 @@ def _word(node: "Node") -> str:
 def _value(node: "Node") -> tuple[str, bool]:
     """The word's value, and whether the shell would look for files that match it."""
     text = _text(node)
+    if text == "{}":  # what find and xargs fill in; braces expand only around something
+        return text, False
     match node.type:
         case "word" | "number":
             return _unquoted(text)
@@ -149,8 +168,6 @@ def _text(node: "Node") -> str:
 
 
 def _unquoted(text: str) -> tuple[str, bool]:
-    if text == "{}":
-        return text, False
     value = ""
     glob = False
     letters = iter(text)
@@ -158,7 +175,7 @@ def _unquoted(text: str) -> tuple[str, bool]:
         if letter == "\\":
             quoted = next(letters, "")
             value += "" if quoted == "\n" else quoted
-        elif letter in _ACTIVE:
+        elif letter in _ACTIVE or letter in " \t\n":
             raise _NotPlainError
         else:
             glob = glob or letter in _GLOB

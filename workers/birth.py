@@ -1,25 +1,21 @@
 """How a worker becomes a thread: new, loaded from its rollout, or forked from another's.
 
-The supervisor has said which in the spawn spec; the client's request comes next and is answered
-here, with everything the client should know of its thread.
+The spawn spec says which; the client's request comes right behind it and is answered here, with
+everything that the client should know of its thread.
 """
 
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
-from protocol import catalogue, stored
-from protocol.errors import invalid
-from protocol.methods import (
-    THREAD_FORK,
-    THREAD_RESUME,
-    THREAD_START,
-    THREAD_STARTED,
-)
-from protocol.policy import DangerFullAccess
+from protocol import rollout as lines
+from protocol.errors import INTERNAL_ERROR, RpcError
+from protocol.methods import THREAD_FORK, THREAD_RESUME, THREAD_START, THREAD_STARTED
 from protocol.thread import (
     IdleStatus,
+    NotLoadedStatus,
     Thread,
     ThreadForkParams,
     ThreadForkResponse,
@@ -30,8 +26,194 @@ from protocol.thread import (
     ThreadStartResponse,
 )
 from protocol.turn import Turn
-from workers import docs, git, rollout
+from workers import docs, git, record
+from workers.context import Told, base_instructions
+from workers.environment import Environment, look
+from workers.history import History, message_text
 from workers.mailbox import serves
+from workers.provider import ProviderError, open_provider
+from workers.replay import Replay, replay
+from workers.rollout import Rollout
 
 if TYPE_CHECKING:
     from workers.thread import LoadedThread
+
+R = TypeVar("R", bound=ThreadStartResponse)
+
+
+def begin(thread: "LoadedThread") -> None:
+    """Take on the thread of the spawn spec.
+
+    What goes wrong with its file is kept as `stillborn`, to be answered to every request.
+    """
+    thread.docs = docs.read(thread.settings)
+    try:
+        thread.provider = open_provider(thread.settings.provider)
+        loaded = replay(thread.spec.rollout) if thread.spec.rollout is not None else Replay()
+        _continue(thread, loaded)
+        _open(thread, loaded)
+    except OSError as error:
+        problem = f"cannot load the thread's file {thread.spec.rollout}: {error.strerror or error}"
+        thread.stillborn = RpcError(INTERNAL_ERROR, problem)
+    except ProviderError as error:
+        thread.stillborn = RpcError(INTERNAL_ERROR, error.message)
+
+
+def _continue(thread: "LoadedThread", loaded: Replay) -> None:
+    """Go on where the file ends."""
+    spec, context = thread.spec, loaded.context
+    if context is not None and spec.keep_model:
+        thread.settings = replace(
+            thread.settings, model=context.model, effort=context.effort or None
+        )
+    thread.history = History(spec.history or loaded.items)
+    thread.usage, thread.window, thread.turns = loaded.usage, loaded.compactions, loaded.turns
+    thread.last_turn_id = loaded.turns[-1].id if loaded.turns else ""
+    thread.told = _told(thread, loaded)
+    thread.thread = _describe(thread, loaded)
+
+
+def _told(thread: "LoadedThread", loaded: Replay) -> Told | None:
+    """What the model knows; None (tell it all again) when its rights are not what they were."""
+    settings, was = thread.settings, loaded.context
+    if was is None or not loaded.told or thread.spec.forked_from is not None:
+        return None
+    rights = (settings.approval_policy, record.sandbox_policy(settings.sandbox_policy))
+    if rights != (was.approval_policy, was.sandbox_policy):
+        return None
+    now = look(settings)
+    then = Environment(
+        was.cwd, now.shell, was.current_date or now.current_date, was.timezone or now.timezone
+    )
+    return Told(replace(settings, model=was.model, cwd=was.cwd), then)
+
+
+def _describe(thread: "LoadedThread", loaded: Replay) -> Thread:
+    spec, meta, now = thread.spec, loaded.meta, int(time.time())
+    forked = spec.forked_from is not None
+    return Thread(
+        id=spec.thread_id,
+        session_id=spec.thread_id,
+        forked_from_id=spec.forked_from or (meta.forked_from_id or None if meta else None),
+        preview=_preview(thread, loaded.turns),
+        ephemeral=spec.ephemeral,
+        model_provider=thread.settings.provider.id,
+        created_at=spec.created_at or now,
+        updated_at=now if forked or spec.created_at is None else spec.updated_at or now,
+        status=IdleStatus() if spec.rollout is None or forked else NotLoadedStatus(),
+        path=None,
+        cwd=thread.settings.cwd,
+        cli_version=(meta.cli_version if meta and not forked else thread.settings.cli_version),
+        source=spec.source,
+        thread_source=spec.thread_source,
+        git_info=git.git_info(thread.settings.cwd) if meta is None or forked else _git(meta),
+        name=spec.name,
+        turns=[],
+    )
+
+
+def _git(meta: lines.SessionMeta) -> git.GitInfo | None:
+    return (
+        git.GitInfo(meta.git.branch, meta.git.repository_url, meta.git.commit_hash)
+        if isinstance(meta.git, lines.Git)
+        else None
+    )
+
+
+def _preview(thread: "LoadedThread", turns: list[Turn]) -> str:
+    from protocol.item import TextInput, UserMessage
+
+    for turn in turns:
+        for item in turn.items:
+            if isinstance(item, UserMessage):
+                return "\n".join(p.text for p in item.content if isinstance(p, TextInput))
+    for item in thread.spec.history or ():
+        if item.get("role") == "user":
+            return message_text(item)
+    return ""
+
+
+def _open(thread: "LoadedThread", loaded: Replay) -> None:
+    """Open the thread's file for what is to come."""
+    spec, shown = thread.spec, thread.thread
+    if spec.ephemeral:
+        return
+    if spec.rollout is not None and spec.forked_from is None:
+        thread.rollout = Rollout.open(spec.rollout, spec.thread_id)
+    else:
+        created_ms = time.time_ns() // 1_000_000
+        meta = record.session_meta(
+            shown,
+            thread.settings,
+            created_at_ms=created_ms,
+            base_instructions=base_instructions(thread.settings),
+        )
+        thread.rollout = Rollout.create(thread.settings.home, meta, created_ms)
+        if spec.rollout is not None:
+            thread.rollout.copy_from(spec.rollout)
+        elif spec.history:
+            thread.rollout.item(*spec.history)
+            thread.rollout.materialize()
+    shown.path = thread.rollout.path
+
+
+# ---- the answers
+
+
+def _response(kind: type[R], thread: "LoadedThread", turns: list[Turn]) -> R:
+    if thread.stillborn is not None:
+        raise thread.stillborn
+    settings = thread.settings
+    return kind(
+        thread=replace(thread.thread, turns=turns),
+        model=settings.model,
+        model_provider=settings.provider.id,
+        service_tier=settings.service_tier,
+        cwd=settings.cwd,
+        instruction_sources=list(thread.docs.sources),
+        approval_policy=settings.approval_policy,
+        approvals_reviewer=settings.approvals_reviewer,
+        sandbox=settings.sandbox_policy,
+        permission_profile=settings.permission_profile,
+        active_permission_profile=settings.active_permission_profile,
+        reasoning_effort=settings.effort,
+    )
+
+
+@serves(THREAD_START)
+def thread_start(thread: "LoadedThread", params: ThreadStartParams) -> ThreadStartResponse:  # noqa: ARG001
+    response = _response(ThreadStartResponse, thread, [])
+    thread.show()
+    thread.afterwards(partial(_tell_started, thread))
+    return response
+
+
+@serves(THREAD_RESUME)
+def thread_resume(thread: "LoadedThread", params: ThreadResumeParams) -> ThreadResumeResponse:
+    """Also for a client that joins a thread which is loaded already."""
+    if (
+        isinstance(thread.thread.status, NotLoadedStatus)
+        or thread.spec.history is not None
+        and not thread.last_turn_id
+    ):
+        if thread.stillborn is None:
+            thread.idle()
+    response = _response(
+        ThreadResumeResponse, thread, [] if params.exclude_turns else thread.stored_turns()
+    )
+    thread.show()
+    thread.afterwards(lambda n: thread.tell_usage(thread.last_turn_id, only=n))
+    return response
+
+
+@serves(THREAD_FORK)
+def thread_fork(thread: "LoadedThread", params: ThreadForkParams) -> ThreadForkResponse:
+    response = _response(ThreadForkResponse, thread, [] if params.exclude_turns else thread.turns)
+    thread.show()
+    thread.afterwards(lambda n: thread.tell_usage(thread.last_turn_id, only=n))
+    thread.afterwards(partial(_tell_started, thread))
+    return response
+
+
+def _tell_started(thread: "LoadedThread", _n: int) -> None:
+    thread.tell(THREAD_STARTED, ThreadStartedNotification(thread=thread.thread))

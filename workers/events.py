@@ -28,7 +28,7 @@ from workers.provider import (
 from workers.refusal import failed, incomplete
 
 
-class _Event(Struct):
+class _Event(Struct, gc=False):
     type: str
     item_id: str = ""
     delta: str = ""

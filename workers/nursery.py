@@ -25,9 +25,9 @@ NAME_WORKER = b"W"
 def serve(descriptor: int) -> int:
     """Fork workers until the control socket closes."""
     control = socket.socket(fileno=descriptor)
-    wake = _wake_on_children()
     _adopt_orphans()
     _warm()
+    wake = _wake_on_children()
     control.sendall(b"ready\n")
     workers: set[int] = set()
     poll = select.poll()
@@ -51,7 +51,7 @@ def _wake_on_children() -> int:
     signal.signal(signal.SIGCHLD, _ignore)
     signal.set_wakeup_fd(write)
     for quiet in (signal.SIGINT, signal.SIGTERM):  # the supervisor decides when workers end
-        signal.signal(quiet, signal.SIG_IGN)
+        signal.signal(quiet, _ignore)  # not SIG_IGN: commands would inherit it, and bash keep it
     return read
 
 

@@ -7,6 +7,7 @@ and a process group of its own; whatever it has started is reached through the g
 """
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -45,6 +46,7 @@ class Process:
         self.killed_by: int | None = None  # the signal, once one has ended it
         self._ended = trio.Event()
         self._writer: trio.lowlevel.FdStream | None = None
+        self._writing = trio.Lock()
         self._popen = self._start_on_tty(launch) if tty else self._start_on_pipes(launch, stdin)
         self.pid = self._popen.pid
         LIVE.add(self)
@@ -171,14 +173,17 @@ class Process:
         """Raises trio.BrokenResourceError or ClosedResourceError when nobody can read it."""
         if self._writer is None:
             raise trio.ClosedResourceError
-        await self._writer.send_all(data)
+        async with self._writing:
+            await self._writer.send_all(data)
 
     async def close_stdin(self) -> None:
         if self._writer is not None and not self.tty:
             await self._writer.aclose()
 
     def resize(self, rows: int, columns: int) -> None:
-        """Raises OSError when the process is not on a terminal."""
+        """Raises OSError when the process is not on a terminal, or has ended."""
+        if not self.tty or self.exit_code is not None:
+            raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
         termios.tcsetwinsize(self._reader.fileno(), (rows, columns))
 
     def terminate(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from protocol import settings
 from protocol.account import RateLimitSnapshot
 from protocol.turn import CodexErrorInfo
 
@@ -44,29 +45,29 @@ class ItemDone(Struct):
     item: dict[str, Any]
 
 
-class TextDelta(Struct):
+class TextDelta(Struct, gc=False):
     item_id: str
     delta: str
 
 
-class SummaryPartAdded(Struct):
+class SummaryPartAdded(Struct, gc=False):
     item_id: str
     index: int
 
 
-class SummaryDelta(Struct):
-    item_id: str
-    index: int
-    delta: str
-
-
-class ReasoningDelta(Struct):
+class SummaryDelta(Struct, gc=False):
     item_id: str
     index: int
     delta: str
 
 
-class ArgumentsDelta(Struct):
+class ReasoningDelta(Struct, gc=False):
+    item_id: str
+    index: int
+    delta: str
+
+
+class ArgumentsDelta(Struct, gc=False):
     """A piece of a custom tool call's input (`apply_patch` shows its progress from it)."""
 
     item_id: str
@@ -104,9 +105,11 @@ ProviderEvent = (
 class ProviderError(Exception):
     """A response that failed.
 
-    `info` is what clients are told; `retry` says that the same request may be sent again, after
-    `delay_s` seconds if the provider named a time.  `compact` asks for compaction before the next
-    request.
+    `message` and `info` are what clients are told when the turn fails of it, also when it fails
+    after the last retry.  `retry` says that the same request may be sent again, after `delay_s`
+    seconds if the provider named a time; the notice of a retry carries `http_status` (None for a
+    500 and for a broken stream) and has `message` as its details.  An info of
+    `contextWindowExceeded` asks for compaction before the next request.
     """
 
     def __init__(
@@ -141,3 +144,16 @@ class Provider(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+def open_provider(provider: settings.Provider) -> Provider:
+    """The provider that the settings name.  Raises ProviderError for a script that is none."""
+    match provider.wire_api:
+        case "responses":
+            from workers.responses import ResponsesProvider  # noqa: PLC0415 - one is enough
+
+            return ResponsesProvider(provider)
+        case "scripted":
+            from workers.scripted import DEMO, ScriptedProvider, load  # noqa: PLC0415
+
+            return ScriptedProvider(load(provider.script or DEMO))

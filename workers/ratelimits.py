@@ -26,7 +26,7 @@ def _window(headers: Mapping[str, str], name: str) -> RateLimitWindow | None:
     if used is None:
         return None
     return RateLimitWindow(
-        used_percent=round(used),
+        used_percent=int(used + 0.5),
         window_duration_mins=_whole(headers.get(f"x-codex-{name}-window-minutes")),
         resets_at=_whole(headers.get(f"x-codex-{name}-reset-at")),
     )

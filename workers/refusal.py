@@ -26,13 +26,26 @@ _CONTEXT = (
 )
 _DEMAND = "We're currently experiencing high demand, which may cause temporary errors."
 _QUOTA = "Quota exceeded. Check your plan and billing details."
-_CREDITS = "Visit https://chatgpt.com/codex/settings/usage to purchase more credits or "
+_NOT_INCLUDED = (
+    "To use Codex with your ChatGPT plan, upgrade to Plus: https://chatgpt.com/explore/plus."
+)
+_CREDITS = "isit https://chatgpt.com/codex/settings/usage to purchase more credits or "
+_PLUS = "Upgrade to Plus to continue using Codex (https://chatgpt.com/explore/plus), or "
+
+# What each plan can do about a limit, before "try again"; the other plans can only wait.
+_WAYS_OUT = {
+    "free": _PLUS,
+    "go": _PLUS,
+    "plus": f"Upgrade to Pro (https://chatgpt.com/explore/pro), v{_CREDITS}",
+    "pro": f"V{_CREDITS}",
+    "team": "To get more access now, send a request to your admin or ",
+}
 
 # A failure that the same request would meet again: its message (None: the provider's), its info.
 _FINAL: dict[str, tuple[str | None, CodexErrorInfo]] = {
     "context_length_exceeded": (_CONTEXT, "contextWindowExceeded"),
     "insufficient_quota": (_QUOTA, "usageLimitExceeded"),
-    "usage_not_included": (None, "usageLimitExceeded"),
+    "usage_not_included": (_NOT_INCLUDED, "usageLimitExceeded"),
     "usage_limit_reached": (None, "usageLimitExceeded"),
     "server_is_overloaded": (_CAPACITY, "serverOverloaded"),
     "slow_down": (_CAPACITY, "serverOverloaded"),
@@ -50,12 +63,17 @@ def disconnected(reason: str, http_status: int | None = None) -> ProviderError:
     )
 
 
+def idle() -> ProviderError:
+    """The provider was silent for its `stream_idle_timeout_ms`."""
+    return disconnected("idle timeout waiting for SSE")
+
+
 def failed(error: Any) -> ProviderError:
     """Explain the `error` object of a `response.failed` or `error` event."""
     code, message = _text(error, "code"), _text(error, "message")
     if final := _FINAL.get(code):
-        return ProviderError(final[0] or message or f"the provider refused: {code}", final[1])
-    failure = disconnected(message or code or "the provider gave no reason")
+        return ProviderError(final[0] or message or "Invalid request.", final[1])
+    failure = disconnected(message or code or "response.failed event received")
     if code == "rate_limit_exceeded":
         failure.delay_s = _delay(message)
     return failure
@@ -79,7 +97,7 @@ def refused(status: int, body: bytes, headers: Mapping[str, str], url: str) -> P
         return ProviderError(_CAPACITY, "serverOverloaded", http_status=status)
     if status == 500:
         return ProviderError(_DEMAND, "internalServerError", retry=True)
-    text = _text(error, "message") or _shortened(body) or "the answer was empty"
+    text = _text(error, "message") or _shortened(body) or _elsewhere(headers) or "Unknown error"
     message = f"unexpected status {_status(status)}: {text}, url: {url}{_request_id(headers)}"
     return ProviderError(message, retry=True, http_status=status)
 
@@ -104,21 +122,18 @@ def _too_many(code: str, kind: str, error: Any, headers: Mapping[str, str]) -> P
         return ProviderError(_limit(error), "usageLimitExceeded", http_status=429)
     for name in (code, kind):
         if name in ("insufficient_quota", "usage_not_included"):
-            message = _FINAL[name][0] or _text(error, "message") or _QUOTA
-            return ProviderError(message, "usageLimitExceeded", http_status=429)
+            return ProviderError(_FINAL[name][0] or _QUOTA, _FINAL[name][1], http_status=429)
     info = DetailedErrorInfo(response_too_many_failed_attempts=HttpStatus(429))
     message = f"exceeded retry limit, last status: {_status(429)}{_request_id(headers)}"
     return ProviderError(message, info, http_status=429)
 
 
 def _limit(error: Any) -> str:
-    when = "ry again later."
     resets_at = _get(error, "resets_at")
-    if isinstance(resets_at, int | float):
-        when = f"ry again at {_moment(resets_at)}."
-    if _text(error, "plan_type") in ("plus", "pro"):
-        return f"You've hit your usage limit. {_CREDITS}t{when}"
-    return f"You've hit your usage limit. T{when}"
+    when = f"at {_moment(resets_at)}" if isinstance(resets_at, int | float) else "later"
+    way_out = _WAYS_OUT.get(_text(error, "plan_type"))
+    again = f"{way_out}try again" if way_out else "Try again"
+    return f"You've hit your usage limit. {again} {when}."
 
 
 def _moment(seconds: float) -> str:
@@ -169,6 +184,12 @@ def _status(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return f"{status} <unknown status code>"
+
+
+def _elsewhere(headers: Mapping[str, str]) -> str:
+    """A redirection is not followed: it would take the key and the conversation to strangers."""
+    location = headers.get("location")
+    return f"it redirects to {location}, which base_url could name instead" if location else ""
 
 
 def _request_id(headers: Mapping[str, str]) -> str:

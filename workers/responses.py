@@ -54,7 +54,8 @@ class ResponsesProvider:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._provider = provider
-        self._url = provider.base_url.rstrip("/") + "/responses"
+        query = urlencode(provider.query_params)
+        self._url = f"{provider.base_url.rstrip('/')}/responses{'?' if query else ''}{query}"
         self._transport = transport
         self._client: httpx2.AsyncClient | None = None
 
@@ -91,12 +92,10 @@ class ResponsesProvider:
         raise AssertionError("the last attempt returns or raises")
 
     def _request(self, request: ModelRequest) -> httpx2.Request:
-        query = self._provider.query_params
-        url = f"{self._url}?{urlencode(query)}" if query else self._url
         headers = self._headers(request)
         body = msgspec.json.encode(request.body)
         try:
-            return self._connected().build_request("POST", url, headers=headers, content=body)
+            return self._connected().build_request("POST", self._url, headers=headers, content=body)
         except (httpx2.InvalidURL, ValueError) as error:
             raise self._unsendable(error) from error
 
@@ -137,7 +136,7 @@ class ResponsesProvider:
 
     def _unanswered(self, error: Exception) -> ProviderError:
         if isinstance(error, httpx2.ReadTimeout):
-            return self._idle()
+            return refusal.idle()
         if isinstance(error, HOPELESS):
             return self._unsendable(error)
         return refusal.disconnected(f"error sending request for url ({self._url})")
@@ -148,23 +147,17 @@ class ResponsesProvider:
             f"model provider `{self._provider.id}`"
         )
 
-    def _idle(self) -> ProviderError:
-        seconds = self._provider.stream_idle_timeout_ms / 1000
-        return refusal.disconnected(
-            f"the provider sent nothing for {seconds:g} s (its stream_idle_timeout_ms)"
-        )
-
     async def _checked(self, response: httpx2.Response) -> httpx2.Response:
         """Return the response if it is a stream; raise what it says otherwise."""
         content_type = response.headers.get("content-type", "")
-        if response.status_code == 200 and "html" not in content_type:
+        if response.is_success and "html" not in content_type:
             _acknowledge(response)
             return response
         try:
             body = await _beginning(response)
         finally:
             await response.aclose()
-        if response.status_code == 200:
+        if response.is_success:
             raise refusal.web_page(self._url, content_type)
         raise refusal.refused(response.status_code, body, response.headers, self._url)
 
@@ -199,7 +192,7 @@ class ResponsesProvider:
                     yield splitter.feed(piece)
             yield splitter.end()
         except httpx2.ReadTimeout as error:
-            raise self._idle() from error
+            raise refusal.idle() from error
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             reason = "Transport error: network error: error decoding response body"
             raise refusal.disconnected(reason) from error

@@ -13,6 +13,7 @@ import msgspec
 import trio
 from msgspec import Struct
 
+from protocol import stored
 from protocol.account import AccountRateLimitsUpdatedNotification, RateLimitSnapshot
 from protocol.errors import INTERNAL_ERROR, RpcError
 from protocol.frames import (
@@ -53,6 +54,7 @@ from protocol.thread import (
     ThreadTokenUsageUpdatedNotification,
     TokenUsageBreakdown,
 )
+from protocol.turn import Turn
 from workers import birth
 from workers.approval import Approvals
 from workers.context import Told
@@ -94,9 +96,11 @@ class LoadedThread:
         self.history = History()
         self.approvals = Approvals(spec.settings.home)
         self.sessions = Sessions(nursery)
-        self.provider: Provider
+        self.provider: Provider | None = None
         self.turn: RunningTurn | None = None
         self.usage: ThreadTokenUsage | None = None
+        self.turns: list[Turn] = []  # those that the file had when it was loaded
+        self.stillborn: RpcError | None = None
         self.last_turn_id = ""
         self.window = 0  # counts compactions; part of what the provider is told
         self.told: Told | None = None
@@ -147,6 +151,15 @@ class LoadedThread:
     def afterwards(self, tell: Callable[[int], None]) -> None:
         """Do this right behind the reply that is being made; it gets the call's number."""
         self._afterwards.append(tell)
+
+    def stored_turns(self) -> list[Turn]:
+        """The turns as the file has them now, the running one marked as such."""
+        if self.rollout is None or not self.rollout.exists:
+            return []
+        turns = stored.read_turns(self.rollout.path)
+        if self.turn is not None and turns and turns[-1].id == self.turn.id:
+            turns[-1].status = "inProgress"
+        return turns
 
     # ---- what clients hear
 
@@ -250,7 +263,8 @@ class LoadedThread:
         await self.sessions.aclose()
         if self.rollout is not None:
             self.rollout.close()
-        await self.provider.aclose()
+        if self.provider is not None:
+            await self.provider.aclose()
 
 
 def warm() -> None:

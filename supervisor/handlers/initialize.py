@@ -14,7 +14,6 @@ from protocol.initialize import (
     RemoteControlStatusChangedNotification,
 )
 from protocol.methods import (
-    CONFIG_WARNING,
     INITIALIZE,
     MOCK_EXPERIMENTAL_METHOD,
     REMOTE_CONTROL_STATUS_CHANGED,
@@ -60,9 +59,7 @@ def _after_hello(host: Host) -> list[tuple[str, bytes]]:
     """What each client is told right behind the answer."""
     disabled = RemoteControlStatusChangedNotification(status="disabled")
     row = REMOTE_CONTROL_STATUS_CHANGED
-    said = [(row.name, row.encode(disabled))]
-    said += [(CONFIG_WARNING.name, CONFIG_WARNING.encode(w)) for w in host.config.warnings()]
-    return said
+    return [(row.name, row.encode(disabled)), *host.config.warnings()]
 
 
 @serves(MOCK_EXPERIMENTAL_METHOD)

@@ -96,7 +96,7 @@ async def thread_list(
     client: Connection,  # noqa: ARG001
     params: ThreadListParams,
 ) -> ThreadListResponse:
-    page = await host.store.list(params, host.config.model_provider())
+    page = await host.store.list(params, host.config.toml().model_provider or "openai")
     for place, thread in enumerate(page.data):
         loaded = host.threads.get(thread.id)
         if loaded is not None and loaded.thread is not None:

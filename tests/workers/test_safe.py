@@ -47,7 +47,14 @@ def test_commands_that_only_show_something_are_safe(script):
         *("git branch foo", "git branch -D foo", "git branch -v foo", "git branch --list a -D b"),
         *("git push", "git", "git diff *", "git show --paginate"),
         *("sed -n 1p -i", "sed -n 1p *", "sed 1p a", "sed -n 'w x' a", "sed -n 1p a b", "sed"),
-        *("uniq a b", "uniq a*", "uniq -- a b", "base64 -o x a", "base64 --output=x a", "sort -o x"),
+        *(
+            "uniq a b",
+            "uniq a*",
+            "uniq -- a b",
+            "base64 -o x a",
+            "base64 --output=x a",
+            "sort -o x",
+        ),
     ],
 )
 def test_commands_that_may_do_more_are_not_safe(script):
@@ -93,7 +100,9 @@ def test_a_forced_removal_is_dangerous(script):
     assert dangerous(bash(script))
 
 
-@pytest.mark.parametrize("script", ["rm a", "rm -r a", "git reset --hard", "echo rm -rf", "sudo ls"])
+@pytest.mark.parametrize(
+    "script", ["rm a", "rm -r a", "git reset --hard", "echo rm -rf", "sudo ls"]
+)
 def test_other_commands_are_not_dangerous(script):
     """Observed: `git reset --hard` and `dd` run without a question."""
     assert not dangerous(bash(script))

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from workers import sse
 from workers.sse import EventTooLong, Splitter
 
+TEXT = st.characters(codec="utf-8", exclude_characters="\r\n")
+
 
 def split(*pieces: bytes) -> list[bytes]:
     splitter = Splitter()
@@ -88,7 +90,7 @@ def test_an_endless_event_is_refused(monkeypatch):
 
 
 @given(
-    texts=st.lists(st.text(st.characters(exclude_characters="\r\n"), min_size=1), max_size=8),
+    texts=st.lists(st.text(TEXT, min_size=1), max_size=8),
     end=st.sampled_from(["\n", "\r\n"]),
     cuts=st.lists(st.integers(min_value=1, max_value=9), min_size=1, max_size=8),
 )

@@ -19,4 +19,6 @@ def patch_in(argv: list[str]) -> str | None:
         return argv[1]
     script = script_of(argv)
     found = _HEREDOC.fullmatch(script) if script is not None else None
-    return found[3] if found else None
+    if found is None or found[2] in found[3].splitlines():
+        return None  # a shell would run what follows the first end mark
+    return found[3]

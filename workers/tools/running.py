@@ -61,14 +61,20 @@ def shell(wanted: str | None) -> str:
     Other programs would not understand `-lc`, so they are not run (observed).
     """
     if wanted is None:
-        wanted = pwd.getpwuid(os.getuid()).pw_shell
-        if Path(wanted).name not in _SHELLS:
-            wanted = "bash"
+        wanted = _login_shell()
     if Path(wanted).name not in _SHELLS:
         return _PLAIN_SHELL
     if Path(wanted).is_absolute() and os.access(wanted, os.X_OK):
         return wanted
     return shutil.which(Path(wanted).name) or _PLAIN_SHELL
+
+
+def _login_shell() -> str:
+    try:
+        theirs = pwd.getpwuid(os.getuid()).pw_shell
+    except KeyError:  # a container may run as a user that nobody has named
+        return "bash"
+    return theirs if Path(theirs).name in _SHELLS else "bash"
 
 
 async def start(

@@ -6,6 +6,7 @@ and none of those may mean a new session.
 """
 
 import random
+from collections.abc import Iterator
 
 import trio
 
@@ -63,6 +64,9 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._sessions.values())
 
     def free_id(self) -> int:
         while (id := random.choice(_NUMBERS)) in self._sessions:  # noqa: S311 - a name, no secret

@@ -1,6 +1,10 @@
 """A turn for tools that run commands: real processes, and clients that only listen."""
 
+import json
+from pathlib import Path
+
 import pytest
+import trio
 
 from protocol.policy import DangerFullAccess
 from protocol.settings import Provider, Settings
@@ -23,6 +27,7 @@ class CommandTurn:
         self.verdict = Verdict(allowed=True)
         self.requests = []
         self.policy = DangerFullAccess()
+        self._more = trio.Event()
 
     @property
     def settings(self):
@@ -53,6 +58,18 @@ class CommandTurn:
 
     def tell(self, row, params):
         self.heard.append((row.name, params))
+        self._more.set()
+
+    async def until_output(self, text):
+        while text not in self.output():
+            self._more = trio.Event()
+            await self._more.wait()
+
+    def has(self, name):
+        return Path(self.cwd, name).exists()
+
+    def make(self, name):
+        Path(self.cwd, name).mkdir()
 
     def items(self, what):
         return [item for name, item in self.heard if name == what]
@@ -62,8 +79,6 @@ class CommandTurn:
         return "".join(params.delta for params in self.items(name))
 
     async def call(self, tool, **arguments):
-        import json
-
         return await tool.serve(self, Call("call_1", tool.name, json.dumps(arguments)))
 
 

@@ -1,7 +1,7 @@
 """exec_command and write_stdin as a client and a model see them; real processes."""
 
 import re
-from pathlib import Path
+import signal
 
 import pytest
 import trio
@@ -29,13 +29,6 @@ def read(report):
 
 def session_of(report):
     return int(re.search(r"session ID (\d+)", report)[1])
-
-
-async def wait_for(check):
-    """Until the world has changed; nothing tells us when."""
-    with trio.fail_after(5):
-        while not check():
-            await trio.sleep(0.01)
 
 
 async def test_a_short_command_returns_its_output_and_is_one_item(turn):
@@ -82,7 +75,7 @@ async def test_no_output_is_null(turn):
 
 async def test_workdir_login_and_shell_are_heeded(turn):
     """Observed: workdir is relative to the turn's cwd, login false gives -c."""
-    Path(turn.cwd, "sub").mkdir()
+    turn.make("sub")
     with trio.fail_after(5):
         report = await turn.call(
             EXEC_COMMAND, cmd="pwd; echo $0", workdir="sub", login=False, shell="/bin/sh"
@@ -114,7 +107,7 @@ async def test_a_long_command_becomes_a_session_and_completes_later(turn):
         assert state.startswith("Process running with session ID ")
         assert output == "a\n"
         assert turn.items("completed") == []
-        Path(turn.cwd, "go").touch()
+        turn.make("go")
         report = await turn.call(WRITE_STDIN, session_id=session_of(report), yield_time_ms=250)
     assert read(report) == ("Process exited with code 0", "b\n")
     assert [item.aggregated_output for item in turn.items("completed")] == ["a\nb\n"]
@@ -186,7 +179,7 @@ async def test_a_declined_command_does_not_run(turn):
     [completed] = turn.items("completed")
     assert (completed.status, completed.source) == ("declined", "agent")
     assert (completed.exit_code, completed.duration_ms) == (None, None)
-    assert not Path(turn.cwd, "made").exists()
+    assert not turn.has("made")
 
 
 async def test_cancelling_declines_the_command_and_ends_the_turn(turn):
@@ -214,7 +207,7 @@ async def test_a_policy_that_cannot_be_enforced_is_never_weakened(turn, policy):
     [completed] = turn.items("completed")
     assert completed.status == "failed"
     assert "danger-full-access" in completed.aggregated_output
-    assert not Path(turn.cwd, "made").exists()
+    assert not turn.has("made")
 
 
 async def test_a_command_allowed_outside_the_sandbox_runs_without_it(turn):
@@ -222,11 +215,9 @@ async def test_a_command_allowed_outside_the_sandbox_runs_without_it(turn):
     turn.policy = ReadOnly()
     turn.verdict = Verdict(allowed=True, sandboxed=False, asked=True)
     with trio.fail_after(5):
-        await turn.call(
-            EXEC_COMMAND, cmd="touch made", sandbox_permissions="require_escalated"
-        )
+        await turn.call(EXEC_COMMAND, cmd="touch made", sandbox_permissions="require_escalated")
     assert turn.requests[0].escalated
-    assert Path(turn.cwd, "made").exists()
+    assert turn.has("made")
 
 
 async def test_an_outer_sandbox_is_named_to_the_command(turn):
@@ -239,7 +230,7 @@ async def test_an_outer_sandbox_is_named_to_the_command(turn):
 
 async def test_a_missing_workdir_is_named(turn):
     """Ours: the reference server shows no item and an errno."""
-    with pytest.raises(ToolFailure, match="the working directory .*/nope does not exist"):
+    with pytest.raises(ToolFailure, match=r"the working directory .*/nope does not exist"):
         await turn.call(EXEC_COMMAND, cmd="pwd", workdir="nope")
     assert turn.items("completed")[0].status == "failed"
 
@@ -251,13 +242,14 @@ async def test_interrupting_the_call_kills_its_command_and_says_no_more(turn):
             async with trio.open_nursery() as nursery:
 
                 async def call():
-                    await turn.call(EXEC_COMMAND, cmd="touch started; sleep 60")
+                    await turn.call(EXEC_COMMAND, cmd="echo ready; sleep 60")
 
                 nursery.start_soon(call)
-                await wait_for(Path(turn.cwd, "started").exists)
-                assert LIVE
+                await turn.until_output("ready")
+                [process] = LIVE
                 scope.cancel()
-        await wait_for(lambda: not LIVE)
+        await process.wait()
+    assert process.killed_by == signal.SIGKILL
     assert turn.items("completed") == []
     assert len(turn.sessions) == 0
 
