@@ -210,7 +210,8 @@ def request_table(config: dict[str, Any] | None, cwd: str) -> Table:
 
     Raises ConfigError.
     """
-    tables = (nested(key, _without_null(value)) for key, value in (config or {}).items())
+    given = _without_null(config or {})
+    tables = (nested(key, value) for key, value in given.items())
     table = reduce(over, tables, Table())
     check.typed(table)
     return based(table, Path(cwd))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from protocol import catalogue
 from protocol.errors import RpcError, invalid
-from protocol.model import Personality, ReasoningEffort
+from protocol.model import Personality
 from protocol.overrides import absolute, by_selection, tier
 from protocol.policy import (
     ApprovalsReviewer,
@@ -31,15 +31,11 @@ from supervisor.toml import Toml
 
 @dataclass
 class Overrides:
-    """What a request says of a thread's settings; the names are those of the protocol.
-
-    `effort` is what a stored thread last ran with: clients say it in `config`.
-    """
+    """What a request says of a thread's settings; the names are those of the protocol."""
 
     cwd: str | None = None
     model: str | None = None
     model_provider: str | None = None
-    effort: ReasoningEffort | None = None
     approval_policy: AskForApproval | None = None
     approvals_reviewer: ApprovalsReviewer | None = None
     sandbox: SandboxMode | None = None
@@ -93,7 +89,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
 def _model(toml: Toml, wanted: Overrides) -> dict[str, Any]:
     return {
         "model": _first(wanted.model, toml.model, catalogue.default_model()),
-        "effort": _first(wanted.effort, toml.model_reasoning_effort),
+        "effort": toml.model_reasoning_effort,
         "summary": toml.model_reasoning_summary,
         "verbosity": toml.model_verbosity,
         "service_tier": tier(_first(wanted.service_tier, toml.service_tier)),

@@ -1,7 +1,7 @@
 """What tests of the whole server share: home, project, model, and clients on each transport."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,6 @@ request_max_retries = 0
 stream_max_retries = 0
 stream_idle_timeout_ms = 5000
 """
-TEST_SECONDS = 60  # no single test may hold the suite longer
 
 
 class Connect:
@@ -35,28 +34,55 @@ class Connect:
     another one in the same home.
     """
 
-    def __init__(self, home: Path, project: Path, *, listen: str) -> None:
+    def __init__(self, home: Path, project: Path, nursery: trio.Nursery, listen: str) -> None:
         self.server: Server
         self.flags: list[str] = []
-        self._listen = listen
         self._places = home, project
-        self._stack: AsyncExitStack | None = None
+        self._nursery = nursery
+        self._listen = listen
+        self._visitors: trio.Nursery | None = None
+        self._ended = trio.Event()
 
     async def __call__(self, *, initialize: bool = True, experimental: bool = True) -> Client:
-        if self._stack is None:
-            self._stack = AsyncExitStack()
-            serve = serving(*self._places, *self.flags, listen=self._listen)
-            self.server = await self._stack.enter_async_context(serve)
-        client = await self._stack.enter_async_context(self.server.connect())
+        if self._visitors is None:
+            self._visitors = await self._nursery.start(self._serve)
+        client: Client = await self._visitors.start(self._visit)
         if initialize:
             await client.initialize(experimental=experimental)
         return client
 
     async def restart(self) -> None:
-        """End the server and all that belongs to it; raises AssertionError if something stays."""
-        if self._stack is not None:
-            stack, self._stack = self._stack, None
-            await stack.aclose()
+        """End the server and wait until nothing of it is left."""
+        if self._visitors is not None:
+            self._visitors.cancel_scope.cancel()
+            await self._ended.wait()
+
+    async def _serve(self, *, task_status=trio.TASK_STATUS_IGNORED) -> None:
+        self._ended = trio.Event()
+        async with (
+            serving(*self._places, *self.flags, listen=self._listen) as self.server,
+            trio.open_nursery() as visitors,
+        ):
+            task_status.started(visitors)
+            await trio.sleep_forever()
+        self._visitors = None
+        self._ended.set()
+
+    async def _visit(self, *, task_status=trio.TASK_STATUS_IGNORED) -> None:
+        async with self.server.connect() as client:
+            task_status.started(client)
+            await trio.sleep_forever()
+
+
+@asynccontextmanager
+async def connecting(home: Path, project: Path, listen: str) -> AsyncGenerator[Connect]:
+    async with trio.open_nursery() as nursery:
+        connect = Connect(home, project, nursery, listen)
+        yield connect
+        await connect.restart()
+
+
+STDIO, WEBSOCKET = "stdio://", "ws://127.0.0.1:0"
 
 
 @pytest.fixture
@@ -83,29 +109,22 @@ def home(tmp_path: Path, provider: Model) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture(params=["stdio", "ws"])
+@pytest.fixture(params=[STDIO, WEBSOCKET], ids=["stdio", "ws"])
 async def connect(request, home: Path, project: Path) -> AsyncGenerator[Connect]:
     """Clients of a real server, on each transport in turn."""
-    listen = "stdio://" if request.param == "stdio" else "ws://127.0.0.1:0"
-    connect = Connect(home, project, listen=listen)
-    with trio.fail_after(TEST_SECONDS):
+    async with connecting(home, project, request.param) as connect:
         yield connect
-        await connect.restart()
 
 
 @pytest.fixture
 async def connect_ws(home: Path, project: Path) -> AsyncGenerator[Connect]:
     """For tests with several clients."""
-    connect = Connect(home, project, listen="ws://127.0.0.1:0")
-    with trio.fail_after(TEST_SECONDS):
+    async with connecting(home, project, WEBSOCKET) as connect:
         yield connect
-        await connect.restart()
 
 
 @pytest.fixture
 async def connect_stdio(home: Path, project: Path) -> AsyncGenerator[Connect]:
-    """For tests whose duty lies behind the transport."""
-    connect = Connect(home, project, listen="stdio://")
-    with trio.fail_after(TEST_SECONDS):
+    """For tests whose duty lies behind the transport, or on this one."""
+    async with connecting(home, project, STDIO) as connect:
         yield connect
-        await connect.restart()

@@ -126,7 +126,7 @@ def _preview(thread: "LoadedThread", turns: list[Turn]) -> str:
     for turn in turns:
         for item in turn.items:
             if isinstance(item, UserMessage):
-                return "\n".join(p.text for p in item.content if isinstance(p, TextInput))
+                return "".join(p.text for p in item.content if isinstance(p, TextInput))
     for item in thread.spec.history or ():
         if item.get("role") == "user":
             return message_text(item)

@@ -141,14 +141,13 @@ def _mode_change(previous: Settings, settings: Settings) -> str | None:
     return None if told == _mode(previous.collaboration_mode) else told
 
 
-def _skills(settings: Settings) -> str | None:
+def _skills(settings: Settings) -> str:
+    """Also said when there are none, so that what follows always stands at the same place."""
     rows = [
         f"- {skill['name']}: {skill.get('description', '')} (file: {skill['path']})"
         for skill in settings.skills
     ]
-    if not rows:
-        return None
-    text = "\n".join([wording.SKILLS, *rows])
+    text = "\n".join([wording.SKILLS, *(rows or ["- none yet"])])
     return f"<skills_instructions>\n{text}\n</skills_instructions>"
 
 

@@ -104,9 +104,7 @@ class Conversation:
         turn = self._turn
         mode = turn.settings.collaboration_mode
         plan = mode is not None and mode.mode == "plan"
-        answer = Answer(
-            turn, show_raw_reasoning=turn.settings.show_raw_agent_reasoning, plan_mode=plan
-        )
+        answer = Answer(turn, plan_mode=plan)
         failure: ProviderError | None = None
         self._calls, self._outputs = [], {}
         turn.called = self._called
@@ -133,6 +131,7 @@ class Conversation:
             client_metadata=turn.params.responsesapi_client_metadata,
             started_at_ms=turn.started_at_ms,
         )
+        thread.tell_usage(turn.id)
         async with thread.provider.stream(asked) as batches:
             async for batch in batches:
                 if turn.first_token_ms is None:

@@ -55,9 +55,8 @@ class Answer:
     `usage` and `whole` are set by its end; calls are handed to the turn as they are complete.
     """
 
-    def __init__(self, turn: "RunningTurn", *, show_raw_reasoning: bool, plan_mode: bool) -> None:
+    def __init__(self, turn: "RunningTurn", *, plan_mode: bool) -> None:
         self._turn = turn
-        self._raw = show_raw_reasoning
         self._proposal = Proposal(turn) if plan_mode else None
         self._open: dict[str, ThreadItem] = {}
         self._around: dict[tuple[str, str, int], tuple[bytes, bytes]] = {}
@@ -80,8 +79,7 @@ class Answer:
                 case SummaryDelta(item_id, index, delta):
                     self._delta(REASONING_SUMMARY_TEXT_DELTA, item_id, delta, index)
                 case ReasoningDelta(item_id, index, delta):
-                    if self._raw:
-                        self._delta(REASONING_TEXT_DELTA, item_id, delta, index)
+                    self._delta(REASONING_TEXT_DELTA, item_id, delta, index)
                 case RateLimits(snapshot):
                     self._turn.rate_limits(snapshot)
                 case Completed(usage):
@@ -130,15 +128,20 @@ class Answer:
         self._turn.tell(REASONING_SUMMARY_PART_ADDED, part)
 
     def _added(self, item: dict[str, Any]) -> None:
-        if (shown := self._shown(item)) is None or shown.id in self._open:
-            return
-        match shown:
-            case AgentMessage():
-                shown.text = ""
-            case WebSearch():
-                shown.query, shown.action = "", WebOther()
-            case _:
+        """The model begins an item: nothing of it is known yet."""
+        match self._shown(item):
+            case AgentMessage() as message:
+                message.text = ""
+                self._begin(message)
+            case WebSearch() as search:
+                search.query, search.action = "", WebOther()
+                self._begin(search)
+            case None:
                 pass
+            case other:
+                self._begin(other)
+
+    def _begin(self, shown: ThreadItem) -> None:
         self._open[shown.id] = shown
         if self._proposal is not None and isinstance(shown, AgentMessage):
             self._proposal.begin(shown)
@@ -149,7 +152,7 @@ class Answer:
         shown = self._shown(item)
         if shown is not None:
             if shown.id not in self._open:
-                self._added(item)
+                self._begin(shown)
             if self._proposal is not None and isinstance(shown, AgentMessage):
                 self._proposal.end(shown)
             else:
@@ -169,7 +172,7 @@ class Answer:
             case "reasoning":
                 summary = [part.get("text", "") for part in parts(item, "summary")]
                 content = [part.get("text", "") for part in parts(item)]
-                return Reasoning(item_id, content if self._raw else [], summary)
+                return Reasoning(item_id, content, summary)
             case "web_search_call":
                 action = web_action(item.get("action"))
                 return WebSearch(item_id, query_of(action), action)

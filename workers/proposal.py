@@ -19,7 +19,8 @@ class Proposal:
 
     def __init__(self, turn: "RunningTurn") -> None:
         self._turn = turn
-        self._held = ""  # the start of what may become a mark
+        self._held = ""  # the start of a line that may become a mark
+        self._midway = False  # the line has begun, so it is no mark
         self._message: AgentMessage | None = None
         self._begun = False
         self._plan: Plan | None = None
@@ -28,45 +29,44 @@ class Proposal:
 
     def begin(self, message: AgentMessage) -> None:
         """A message begins; it is shown once it says something outside the plan."""
-        self._message, self._begun, self._held, self._said = message, False, "", ""
+        self._message, self._begun, self._said = message, False, ""
+        self._held, self._midway = "", False
 
     def take(self, item_id: str, delta: str) -> None:
-        """Pass on what is certainly no mark, line by line where a mark could stand."""
+        """Pass on what is certainly no mark, in as few pieces as there are sides of it."""
         if self._message is None or self._message.id != item_id:
             return
-        self._held += delta
-        while True:
-            line, end, rest = self._held.partition("\n")
-            mark = CLOSE if self._inside else OPEN
-            if line.strip() == mark and (end or self._final):
+        *lines, rest = (self._held + delta).split("\n")
+        side = ""
+        for line in lines:
+            alone, self._midway = not self._midway, False
+            if alone and line.strip() == self._mark:
+                self._pass(side)
+                side = ""
                 self._toggle()
-                self._held = rest
-            elif end:
-                self._pass(line + end)
-                self._held = rest
             else:
-                break
-            if not self._held:
-                return
-        if self._held and not mark.startswith(self._held.strip()):
-            self._pass(self._held)
-            self._held = ""
+                side += line + "\n"
+        if not self._midway and self._mark.startswith(rest.strip()):
+            self._held = rest  # the start of what may become a mark
+        else:
+            self._held, self._midway = "", bool(rest) or self._midway
+            side += rest
+        self._pass(side)
 
-    _final = False
+    @property
+    def _mark(self) -> str:
+        return CLOSE if self._inside else OPEN
 
     def end(self, message: AgentMessage) -> None:
         """The message is whole: complete the plan, then the message without it."""
         if self._message is None:
             self.begin(message)
             self.take(message.id, message.text)
-        self._final = True
-        if self._held:
-            held, self._held = self._held, ""
-            if held.strip() == (CLOSE if self._inside else OPEN):
-                self._toggle()
-            else:
-                self._pass(held)
-        self._final = False
+        held, self._held = self._held, ""
+        if held.strip() == self._mark:
+            self._toggle()
+        else:
+            self._pass(held)
         if self._plan is not None:
             self._turn.completed(self._plan)
             self._plan, self._inside = None, False
@@ -82,6 +82,8 @@ class Proposal:
             self._turn.started(self._plan)
 
     def _pass(self, text: str) -> None:
+        if not text:
+            return
         if self._inside and self._plan is not None:
             self._plan.text += text
             self._turn.tell(

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from protocol import settings
 from protocol.account import RateLimitSnapshot
-from protocol.turn import CodexErrorInfo
+from protocol.turn import CodexErrorInfo, DetailedErrorInfo, HttpStatus
 
 
 class ModelRequest(Struct):
@@ -107,8 +107,8 @@ class ProviderError(Exception):
 
     `message` and `info` are what clients are told when the turn fails of it, also when it fails
     after the last retry.  `retry` says that the same request may be sent again, after `delay_s`
-    seconds if the provider named a time; the notice of a retry carries `http_status` (None for a
-    500 and for a broken stream) and has `message` as its details.  An info of
+    seconds if the provider named a time; the client is told of it with `retry_info`, and with
+    `message` as the details.  `http_status` is None for a 500 and a broken stream.  An info of
     `contextWindowExceeded` asks for compaction before the next request.
     """
 
@@ -127,6 +127,11 @@ class ProviderError(Exception):
         self.retry = retry
         self.delay_s = delay_s
         self.http_status = http_status
+
+    @property
+    def retry_info(self) -> CodexErrorInfo:
+        """What the notice of a retry names as the cause."""
+        return DetailedErrorInfo(response_stream_disconnected=HttpStatus(self.http_status))
 
 
 class Provider(Protocol):

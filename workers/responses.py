@@ -171,25 +171,24 @@ class ResponsesProvider:
                 decoded = decode(lines)
                 if decoded.events:
                     yield decoded.events
-                if decoded.failure:
-                    raise decoded.failure
-                if decoded.complete:
+                if decoded.failure or decoded.complete:
                     patience = DRAIN_SECONDS
-                    return
+                    break
+            else:
+                raise refusal.disconnected("stream closed before response.completed")
         finally:
             await _finish(pieces, patience)
-        raise refusal.disconnected("stream closed before response.completed")
+        if decoded.failure:
+            raise decoded.failure
 
     async def _lines(self, response: httpx2.Response) -> AsyncGenerator[list[bytes]]:
         """Yield, for each piece of the body, the data of the events that it completes."""
         splitter = Splitter()
         encoded = "content-encoding" in response.headers
+        body = response.aiter_bytes() if encoded else response.aiter_raw()
         try:
-            async with aclosing(
-                response.aiter_bytes() if encoded else response.aiter_raw()
-            ) as body:
-                async for piece in body:
-                    yield splitter.feed(piece)
+            async for piece in body:
+                yield splitter.feed(piece)
             yield splitter.end()
         except httpx2.ReadTimeout as error:
             raise refusal.idle() from error
@@ -269,7 +268,8 @@ def _no_tls() -> ssl.SSLContext:
 
 def warm() -> None:
     """Run the HTTP library once, without a network, so that forked workers begin with all of it."""
-    "localhost".encode("idna")
+    _tls()
+    "localhost".encode("idna")  # as the resolver does; the codec has tables to load
     trio.run(_exchange)
 
 

@@ -245,7 +245,7 @@ class RunningTurn:
 
 
 def _text(inputs: list[UserInput]) -> str:
-    return "\n".join(part.text for part in inputs if isinstance(part, TextInput))
+    return "".join(part.text for part in inputs if isinstance(part, TextInput))
 
 
 def _check_size(inputs: list[UserInput]) -> None:

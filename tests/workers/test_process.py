@@ -119,7 +119,7 @@ async def test_a_terminal_has_a_size_can_be_resized_and_controls_its_child():
 async def test_the_interrupt_key_reaches_the_foreground_of_a_terminal():
     """Ours: the terminal is the child's controlling one."""
     heard = Heard()
-    process = Process(sh("trap 'echo caught; exit 7' INT; echo ready; sleep 60"), tty=True)
+    process = Process(sh("trap 'exit 7' INT; echo ready; while :; do sleep 0.01; done"), tty=True)
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(process.run, heard)

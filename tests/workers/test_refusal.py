@@ -37,6 +37,13 @@ def test_most_statuses_are_named_and_count_against_the_stream_retries(status: in
     assert told(answer(status, scripted(status))) == (words, "other", True, status)
 
 
+def test_the_notice_of_a_retry_names_the_status():
+    """Observed: null for a 500 and for a broken stream."""
+    for error, status in ((answer(503), 503), (answer(500), None), (failed({}), None)):
+        expected = DetailedErrorInfo(response_stream_disconnected=HttpStatus(status))
+        assert error.retry_info == expected
+
+
 def test_a_500_names_no_status():
     """Observed, whatever its body."""
     words = "We're currently experiencing high demand, which may cause temporary errors."

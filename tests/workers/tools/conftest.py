@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from protocol.policy import DangerFullAccess
-from protocol.settings import Provider, Settings
+from protocol.settings import Provider, Settings, ShellEnvironment
 from workers.approval import Verdict
 from workers.tools import Call
 from workers.tools.sessions import Sessions
@@ -37,6 +37,8 @@ class CommandTurn:
             model="m",
             provider=Provider("p", "p"),
             sandbox_policy=self.policy,
+            # Login shells must not run the developer's profile: tests kill them half-way.
+            shell_environment=ShellEnvironment(set={"HOME": self.cwd}),
         )
 
     async def command(self, turn, request):

@@ -1,0 +1,108 @@
+"""The protocol as JSON Schema, made from the table: what clients in other languages build on.
+
+Beside each shape stand three unions, one for all requests of a client, one for all our questions,
+one for all our notifications; their names and those of the shapes are the reference server's.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from protocol.methods import (
+    NOTIFICATIONS,
+    QUESTIONS,
+    REQUESTS,
+    Method,
+    Notification,
+    experimental_fields,
+)
+
+Schema = dict[str, Any]
+
+DRAFT = "http://json-schema.org/draft-07/schema#"
+REF = "#/definitions/"
+REQUEST_ID: Schema = {"anyOf": [{"type": "string"}, {"type": "integer", "format": "int64"}]}
+
+
+def definitions(*, experimental: bool) -> dict[str, Schema]:
+    """Every shape by its name.  Without `experimental`, only what needs no capability."""
+    requests = [row for row in REQUESTS.values() if experimental or not row.experimental]
+    rows = [*requests, *QUESTIONS.values(), *NOTIFICATIONS.values()]
+    _, found = msgspec.json.schema_components(list(_shapes(rows)), ref_template=REF + "{name}")
+    if not experimental:
+        _leave_out_fields(requests, found)
+    unions = {
+        "RequestId": REQUEST_ID,
+        "ClientRequest": _union(requests, "Request", answered=True),
+        "ServerRequest": _union(QUESTIONS.values(), "Request", answered=True),
+        "ServerNotification": _union(NOTIFICATIONS.values(), "Notification", answered=False),
+    }
+    return dict(sorted({**found, **unions}.items()))
+
+
+def alone(name: str, everything: dict[str, Schema]) -> Schema:
+    """One shape as a document of its own, with the definitions that it needs."""
+    needed: dict[str, Schema] = {}
+    waiting = list(references(everything[name]))
+    while waiting:
+        other = waiting.pop()
+        if other not in needed:
+            needed[other] = everything[other]
+            waiting += references(everything[other])
+    document = {"$schema": DRAFT, "title": name, **everything[name]}
+    return {**document, "definitions": dict(sorted(needed.items()))} if needed else document
+
+
+def together(everything: dict[str, Schema]) -> Schema:
+    """All shapes as one document."""
+    title = "CodexAppServerProtocol"
+    return {"$schema": DRAFT, "title": title, "type": "object", "definitions": everything}
+
+
+def references(node: Any) -> Iterator[str]:
+    """The names of the definitions that a schema points to, repeated as often as it does."""
+    match node:
+        case {"$ref": str(ref)}:
+            yield ref.removeprefix(REF)
+        case dict():
+            for value in node.values():  # pyright: ignore[reportUnknownVariableType]
+                yield from references(value)
+        case list():
+            for value in node:  # pyright: ignore[reportUnknownVariableType]
+                yield from references(value)
+        case _:
+            pass
+
+
+def _shapes(rows: Iterable[Method[Any, Any] | Notification[Any]]) -> Iterator[type[Struct]]:
+    for row in rows:
+        yield row.params
+        if isinstance(row, Method):
+            yield row.result
+
+
+def _leave_out_fields(rows: Iterable[Method[Any, Any]], found: dict[str, Schema]) -> None:
+    for row in rows:
+        wire = {field.name: field.encode_name for field in msgspec.structs.fields(row.params)}
+        for attribute, _, _ in experimental_fields(row.params):
+            found[row.params.__name__]["properties"].pop(wire[attribute], None)
+
+
+def _union(
+    rows: Iterable[Method[Any, Any] | Notification[Any]], kind: str, *, answered: bool
+) -> Schema:
+    return {"oneOf": [_envelope(row, kind, answered=answered) for row in rows]}
+
+
+def _envelope(row: Method[Any, Any] | Notification[Any], kind: str, *, answered: bool) -> Schema:
+    members = {
+        "id": {"$ref": REF + "RequestId"},
+        "method": {"type": "string", "enum": [row.name]},
+        "params": {"$ref": REF + row.params.__name__},
+    }
+    if not answered:
+        del members["id"]
+    title = row.name[0].upper() + row.name[1:] + kind
+    return {"title": title, "type": "object", "required": list(members), "properties": members}

@@ -1,0 +1,186 @@
+"""What the store's questions do, in the one thread that may use the table and move files."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from protocol.rollout import (
+    ARCHIVED_SESSIONS,
+    SESSION_INDEX,
+    SESSIONS,
+    IndexedName,
+    dated_path,
+    encode,
+    now,
+)
+from protocol.thread import GitInfo, NotLoadedStatus, Thread
+from supervisor import scan
+from supervisor.index import Index, Page, Row
+
+R = TypeVar("R")
+
+FILE = "atrio.sqlite"
+ATTEMPTS = 3  # to get a page whose files do not change under it
+STEP_SECONDS = 0.02  # of looking through folders before a question may come between
+
+
+class Shelf:
+    """The files below `home` and their table.  Raises OSError."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._index = Index(home / FILE)
+        self._complete = False  # every folder has been seen once
+
+    def answer(self, question: "Callable[[Shelf], R]", reported: dict[str, Thread]) -> R:
+        """Enter the reports, then ask.  A table that turns out broken is made anew first."""
+        try:
+            self._report(reported)
+            return question(self)
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise OSError(f"{FILE} is in use by another server: {error}") from error
+            self._rebuild()
+        except sqlite3.DatabaseError:
+            self._rebuild()
+        return question(self)
+
+    def _rebuild(self) -> None:
+        self._index.remake()
+        for _ in scan.refresh(self._index, self._home, deep=False):
+            pass
+
+    def close(self) -> None:
+        self._index.close()
+
+    def _report(self, reported: dict[str, Thread]) -> None:
+        rows = [row for thread in reported.values() if (row := self._reported(thread))]
+        if rows:
+            self._index.put(rows)
+
+    def _reported(self, thread: Thread) -> Row | None:
+        assert thread.path is not None
+        folder, _, file = thread.path.rpartition("/")
+        try:
+            stat = os.stat(thread.path)  # noqa: PTH116 - Path costs more than the call
+        except OSError:  # moved meanwhile: the table knows better where it is
+            return None
+        quiet = Thread(**{f: getattr(thread, f) for f in thread.__struct_fields__})
+        quiet.status, quiet.turns = NotLoadedStatus(), []
+        return Row(
+            thread.id,
+            folder,
+            file,
+            scan.is_archived(thread.path),
+            thread.created_at * 1000,
+            stat.st_mtime_ns // 1_000_000,
+            None,
+            stat.st_mtime_ns,
+            stat.st_size,
+            quiet,
+        )
+
+    # ---- questions
+
+    def page(self, page: Page) -> list[Row]:
+        """The rows of a page, one more than its limit when there are more.
+
+        Their times are those of the files at this moment; files that have gone are left out.
+        """
+        current: list[Row] = []
+        for _ in range(ATTEMPTS):
+            found = self._index.page(page)
+            times = [row.updated for row in found]
+            current = [row for row in found if self._check(row)]
+            moved = page.key == "updated" and times != [row.updated for row in current]
+            if len(current) == len(found) and not moved:
+                break
+        return current
+
+    def _check(self, row: Row) -> bool:
+        """Whether the row's file is there; the row follows it when it has grown."""
+        try:
+            stat = os.stat(row.path)  # noqa: PTH116 - as above
+        except FileNotFoundError:
+            self._index.drop(row.folder, [row.id])
+            return False
+        if (stat.st_mtime_ns, stat.st_size) != (row.modified, row.size):
+            row.modified, row.size = stat.st_mtime_ns, stat.st_size
+            row.updated = stat.st_mtime_ns // 1_000_000
+            self._index.touch([row])
+        return True
+
+    def read(self, id: str) -> Row | None:
+        """The row of a thread, wherever its file is by now."""
+        row = self._index.get(id)
+        if row is not None and row.thread is not None and self._check(row):
+            return row
+        if row is None and self._complete:
+            for _ in scan.refresh(self._index, self._home, deep=False):
+                pass
+            return self._index.get(id)
+        path = row.path if row is not None and row.thread is None else scan.find(self._home, id)
+        found = scan.examine(path) if path else None
+        if found is None:
+            return None
+        self._index.put([found])
+        return self._index.get(found.id)
+
+    def by_path(self, path: str) -> Row | None:
+        found = scan.examine(path)
+        if found is not None:
+            scan.read_names(self._index, self._home)
+            found.name = self._index.name_of(found.id)
+        return found
+
+    def refreshing(self, *, deep: bool) -> Iterator[None]:
+        return scan.refresh(self._index, self._home, deep=deep)
+
+    def advance(self, steps: Iterator[None]) -> bool:
+        """Go on looking for a moment; True when everything has been seen."""
+        end = time.perf_counter() + STEP_SECONDS
+        while time.perf_counter() < end:
+            if next(steps, self) is self:
+                self._complete = True
+                return True
+        return False
+
+    # ---- changes
+
+    def set_name(self, id: str, name: str) -> None:
+        line = encode(IndexedName(id, name, now()))
+        with (self._home / SESSION_INDEX).open("ab+") as file:
+            if file.tell() and not _ends_line(file.fileno(), file.tell()):
+                line = b"\n" + line
+            file.write(line)
+        scan.read_names(self._index, self._home)
+
+    def set_git(self, id: str, git: GitInfo) -> None:
+        self._index.set_git(id, git)
+
+    def archive(self, id: str) -> bool:
+        row = self.read(id)
+        if row is None or row.archived:
+            return False
+        self._move(row, self._home / ARCHIVED_SESSIONS / row.file)
+        return True
+
+    def unarchive(self, id: str) -> Row | None:
+        row = self.read(id)
+        if row is None or not row.archived:
+            return None
+        self._move(row, self._home / SESSIONS / (dated_path(row.file) or row.file))
+        return self._index.get(id)
+
+    def _move(self, row: Row, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Path(row.path).rename(target)
+        row.folder, row.archived = str(target.parent), scan.is_archived(str(target))
+        self._index.put([row])
+
+
+def _ends_line(file: int, size: int) -> bool:
+    return os.pread(file, 1, size - 1) == b"\n"
