@@ -4,10 +4,10 @@ Decoding is in two stages: first the envelope, with `params` left as bytes, so t
 whose params are wrong can still be answered by its id; then the params, by their method's row.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from protocol.errors import DECODE_ERRORS, RpcError
 
@@ -17,7 +17,7 @@ RequestId = int | str
 class Envelope(Struct):
     """Any message of a client.  What it is follows from which members are there."""
 
-    id: RequestId | UnsetType = UNSET
+    id: Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)] | str | UnsetType = UNSET  # observed
     method: str | UnsetType = UNSET
     params: Raw | UnsetType = UNSET
     result: Raw | UnsetType = UNSET

@@ -46,6 +46,11 @@ class StartThread(Frame):
     raw_events: bool = False
     next_seq: int = 0
 
+    @property
+    def resumed(self) -> bool:
+        """Whether the thread comes out of `notLoaded`: it has been before, if only elsewhere."""
+        return self.history is not None or (self.rollout is not None and self.forked_from is None)
+
 
 class Call(Frame):
     """A client's request; `n` is ours and comes back with the reply."""

@@ -114,7 +114,10 @@ class _Server:
 
     def _grace(self) -> float:
         """`[atrio] unload_grace_seconds`: 0 unloads at once."""
-        own: Any = self._config.table().get("atrio", {})
+        try:
+            own: Any = self._config.table().get("atrio", {})
+        except ConfigError:
+            return GRACE_SECONDS  # the client is told of the broken file; the server goes on
         return float(own.get("unload_grace_seconds", GRACE_SECONDS))
 
     async def _serve(self, hall: Hall, threads: Threads, signals: AsyncIterator[int]) -> None:

@@ -36,14 +36,18 @@ def listen_tcp(address: Tcp) -> tuple[trio.SocketListener, Tcp]:
         ) from None
 
 
-def listen_unix(path: Path) -> trio.SocketListener:
+def listen_unix(path: Path, *, private_folder: bool = False) -> trio.SocketListener:
     """Listen with mode 0600, in place of a socket that nobody serves any more.
+
+    A folder that is missing is made, for us alone; `private_folder` is ours alone in any case.
 
     Raises Refused when somebody serves it, when the path holds something else, or cannot be used.
     """
     plain = socket.socket(socket.AF_UNIX)
     try:
         with _alone_in(path.parent):
+            if private_folder:
+                path.parent.chmod(0o700)
             _make_way(path)
             before = os.umask(0o177)  # nobody else may connect in the moment before a chmod
             try:

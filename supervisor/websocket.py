@@ -72,7 +72,7 @@ async def serve_unix(
     Who may open the file may come in, from a web page too: pages cannot open files.
     """
     where = default_socket() if path is None else path
-    listener = listen_unix(where)
+    listener = listen_unix(where, private_folder=path is None)
     with removed_at_end(where):
         _say(f"listening on unix://{where}")
         await _serve(host, listener, Rule(browsers=True), Door(f"unix://{where}"), task_status)

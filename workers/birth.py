@@ -12,8 +12,10 @@ from msgspec.structs import replace
 
 from protocol import rollout as lines
 from protocol.errors import INTERNAL_ERROR, RpcError
+from protocol.item import TextInput, UserMessage
 from protocol.methods import THREAD_FORK, THREAD_RESUME, THREAD_START, THREAD_STARTED
 from protocol.thread import (
+    GitInfo,
     IdleStatus,
     NotLoadedStatus,
     Thread,
@@ -68,9 +70,11 @@ def _continue(thread: "LoadedThread", loaded: Replay) -> None:
         )
     thread.history = History(spec.history or loaded.items)
     thread.usage, thread.window, thread.turns = loaded.usage, loaded.compactions, loaded.turns
-    thread.last_turn_id = loaded.turns[-1].id if loaded.turns else ""
+    thread.usage_turn_id = loaded.turns[-1].id if loaded.turns else ""
     thread.told = _told(thread, loaded)
     thread.thread = _describe(thread, loaded)
+    if not spec.resumed:
+        thread.git_info = git.git_info(thread.settings.cwd)
 
 
 def _told(thread: "LoadedThread", loaded: Replay) -> Told | None:
@@ -100,29 +104,25 @@ def _describe(thread: "LoadedThread", loaded: Replay) -> Thread:
         model_provider=thread.settings.provider.id,
         created_at=spec.created_at or now,
         updated_at=now if forked or spec.created_at is None else spec.updated_at or now,
-        status=IdleStatus() if spec.rollout is None or forked else NotLoadedStatus(),
+        status=NotLoadedStatus() if spec.resumed else IdleStatus(),
         path=None,
         cwd=thread.settings.cwd,
         cli_version=(meta.cli_version if meta and not forked else thread.settings.cli_version),
         source=spec.source,
         thread_source=spec.thread_source,
-        git_info=git.git_info(thread.settings.cwd) if meta is None or forked else _git(meta),
+        git_info=_git(meta) if meta and not forked else None,
         name=spec.name,
         turns=[],
     )
 
 
-def _git(meta: lines.SessionMeta) -> git.GitInfo | None:
-    return (
-        git.GitInfo(meta.git.branch, meta.git.repository_url, meta.git.commit_hash)
-        if isinstance(meta.git, lines.Git)
-        else None
-    )
+def _git(meta: lines.SessionMeta) -> GitInfo | None:
+    if not isinstance(meta.git, lines.Git):
+        return None
+    return GitInfo(meta.git.branch, meta.git.repository_url, meta.git.commit_hash)
 
 
 def _preview(thread: "LoadedThread", turns: list[Turn]) -> str:
-    from protocol.item import TextInput, UserMessage
-
     for turn in turns:
         for item in turn.items:
             if isinstance(item, UserMessage):
@@ -143,7 +143,7 @@ def _open(thread: "LoadedThread", loaded: Replay) -> None:
     else:
         created_ms = time.time_ns() // 1_000_000
         meta = record.session_meta(
-            shown,
+            replace(shown, git_info=thread.git_info),
             thread.settings,
             created_at_ms=created_ms,
             base_instructions=base_instructions(thread.settings),
@@ -191,18 +191,13 @@ def thread_start(thread: "LoadedThread", params: ThreadStartParams) -> ThreadSta
 @serves(THREAD_RESUME)
 def thread_resume(thread: "LoadedThread", params: ThreadResumeParams) -> ThreadResumeResponse:
     """Also for a client that joins a thread which is loaded already."""
-    if (
-        isinstance(thread.thread.status, NotLoadedStatus)
-        or thread.spec.history is not None
-        and not thread.last_turn_id
-    ):
-        if thread.stillborn is None:
-            thread.idle()
+    if thread.stillborn is None and isinstance(thread.thread.status, NotLoadedStatus):
+        thread.idle()
     response = _response(
         ThreadResumeResponse, thread, [] if params.exclude_turns else thread.stored_turns()
     )
     thread.show()
-    thread.afterwards(lambda n: thread.tell_usage(thread.last_turn_id, only=n))
+    thread.afterwards(lambda n: thread.tell_usage(only=n))
     return response
 
 
@@ -210,7 +205,7 @@ def thread_resume(thread: "LoadedThread", params: ThreadResumeParams) -> ThreadR
 def thread_fork(thread: "LoadedThread", params: ThreadForkParams) -> ThreadForkResponse:
     response = _response(ThreadForkResponse, thread, [] if params.exclude_turns else thread.turns)
     thread.show()
-    thread.afterwards(lambda n: thread.tell_usage(thread.last_turn_id, only=n))
+    thread.afterwards(lambda n: thread.tell_usage(only=n))
     thread.afterwards(partial(_tell_started, thread))
     return response
 

@@ -139,7 +139,7 @@ class Conversation:
                 answer.take(batch)
                 await thread.link.wait_room()
         if answer.usage is not None:
-            thread.count(answer.usage, self._window)
+            thread.count(turn.id, answer.usage, self._window)
         if thread.rollout is not None:
             thread.rollout.token_count(thread.usage)
         thread.tell_usage(turn.id)

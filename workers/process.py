@@ -21,6 +21,7 @@ from sandbox import Launch
 # How long what was written before the end may still come in, when a grandchild keeps the output
 # open.  The reference server waits as long (observed: 51 ms).
 DRAIN_SECONDS = 0.05
+TERM_SECONDS = 0.5  # for traps: a command killed at once can leave its lock files behind
 REAP_SECONDS = 5  # a killed process can hang in the kernel; the worker must not hang with it
 READ_BYTES = 64 << 10  # the capacity of a pipe
 DRAIN_BYTES = 1 << 20
@@ -101,8 +102,8 @@ class Process:
     async def run(self, sink: Callable[[bytes], None]) -> int:
         """Hand on all output, reap the child, return its exit code.
 
-        Cancelling kills the whole group.  A grandchild that keeps the output open does not keep
-        this waiting; it is left running, and what it writes later is lost.
+        Cancelling ends the whole group: it is asked, then killed.  A grandchild that keeps the
+        output open does not keep this waiting; it is left running, and what it writes is lost.
         """
         try:
             async with trio.open_nursery() as nursery:
@@ -131,6 +132,11 @@ class Process:
                 sink(data)
 
     async def _reap(self) -> None:
+        await self._wait_exit()
+        self._note_end()
+
+    async def _wait_exit(self) -> None:
+        """Until the child has ended; where there are pidfds, without reaping it."""
         if not hasattr(os, "pidfd_open"):
             await trio.to_thread.run_sync(self._popen.wait, abandon_on_cancel=True)
         elif self._popen.returncode is None:
@@ -139,7 +145,6 @@ class Process:
                 await trio.lowlevel.wait_readable(pidfd)
             finally:
                 os.close(pidfd)
-        self._note_end()
 
     def _note_end(self) -> None:
         if (code := self._popen.poll()) is None:
@@ -153,7 +158,10 @@ class Process:
     async def _end(self) -> None:
         """Leave nothing behind: no child that runs, no zombie, no descriptor."""
         if self.exit_code is None:
-            self.kill_group()
+            self.terminate()
+            with trio.move_on_after(TERM_SECONDS, shield=True):
+                await self._wait_exit()
+            self.kill_group()  # the others too, while the leader's zombie keeps their number
             with trio.move_on_after(REAP_SECONDS, shield=True):
                 await self._reap()
         with trio.CancelScope(shield=True):
@@ -194,7 +202,7 @@ class Process:
 
     def _signal(self, number: signal.Signals) -> None:
         # Only while the child is not reaped: afterwards its number may be somebody else's.
-        if self.exit_code is None:
+        if self._popen.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
 

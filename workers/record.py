@@ -87,7 +87,8 @@ def session_meta(
     git: GitInfo | None = None,
     dynamic_tools: list[DynamicToolSpec] | None = None,
 ) -> SessionMeta:
-    """The first line of a thread's file."""
+    """The first line of a thread's file; `git` is the thread's own unless given."""
+    git = git or thread.git_info
     return SessionMeta(
         id=thread.id,
         forked_from_id=thread.forked_from_id or UNSET,

@@ -43,6 +43,7 @@ from protocol.methods import (
     Notification,
 )
 from protocol.thread import (
+    GitInfo,
     ActiveStatus,
     IdleStatus,
     SystemErrorStatus,
@@ -99,9 +100,10 @@ class LoadedThread:
         self.provider: Provider | None = None
         self.turn: RunningTurn | None = None
         self.usage: ThreadTokenUsage | None = None
+        self.usage_turn_id = ""  # the turn that counted last
+        self.git_info: GitInfo | None = None  # told once the thread is on disk (observed)
         self.turns: list[Turn] = []  # those that the file had when it was loaded
         self.stillborn: RpcError | None = None
-        self.last_turn_id = ""
         self.window = 0  # counts compactions; part of what the provider is told
         self.told: Told | None = None
         self.docs = Docs("", ())
@@ -161,6 +163,13 @@ class LoadedThread:
             turns[-1].status = "inProgress"
         return turns
 
+    def stored_as(self, preview: str) -> None:
+        """The thread is on disk, with what a list of threads shows of it."""
+        shown = self.thread
+        shown.preview = shown.preview or preview
+        shown.git_info = shown.git_info or self.git_info
+        self.show()
+
     # ---- what clients hear
 
     def tell(self, row: Notification[P], params: P, only: int | None = None) -> None:
@@ -192,8 +201,9 @@ class LoadedThread:
     def broken(self) -> None:
         self.set_status(SystemErrorStatus())
 
-    def count(self, usage: Usage, context_window: int | None) -> None:
+    def count(self, turn_id: str, usage: Usage, context_window: int | None) -> None:
         """Add one response's tokens."""
+        self.usage_turn_id = turn_id
         last = TokenUsageBreakdown(
             cached_input_tokens=usage.cached_input_tokens,
             input_tokens=usage.input_tokens,
@@ -212,10 +222,13 @@ class LoadedThread:
         )
         self.usage = ThreadTokenUsage(last=last, total=total, model_context_window=context_window)
 
-    def tell_usage(self, turn_id: str, only: int | None = None) -> None:
+    def tell_usage(self, turn_id: str | None = None, only: int | None = None) -> None:
+        """Also to one client alone, and then as of the turn that counted last."""
         if self.usage is not None:
             told = ThreadTokenUsageUpdatedNotification(
-                thread_id=self.thread.id, token_usage=self.usage, turn_id=turn_id
+                thread_id=self.thread.id,
+                token_usage=self.usage,
+                turn_id=turn_id or self.usage_turn_id,
             )
             self.tell(THREAD_TOKEN_USAGE_UPDATED, told, only)
 

@@ -38,7 +38,9 @@ from protocol.methods import (
 from protocol.overrides import turn_overrides
 from protocol.settings import Settings
 from protocol.turn import (
+    DetailedErrorInfo,
     ErrorNotification,
+    HttpStatus,
     RawResponseItemCompletedNotification,
     Turn,
     TurnCompletedNotification,
@@ -159,9 +161,7 @@ class RunningTurn:
         item = UserMessage(content=inputs, id=new_id())
         if self.thread.rollout is not None:
             self.thread.rollout.user_message(inputs)
-        if not self.thread.thread.preview:
-            self.thread.thread.preview = _text(inputs)
-        self.thread.show()
+            self.thread.stored_as(_text(inputs))
         self.started(item)
         self.completed(item)
 
@@ -169,7 +169,9 @@ class RunningTurn:
         notice = TurnError(
             message=f"Reconnecting... {attempt}/{limit}",
             additional_details=error.message,
-            codex_error_info=error.retry_info,
+            codex_error_info=DetailedErrorInfo(
+                response_stream_disconnected=HttpStatus(error.http_status)
+            ),
         )
         self._tell_error(notice, will_retry=True)
 
@@ -229,7 +231,6 @@ class RunningTurn:
                 done, last_message=self.said, first_token_ms=self.first_token_ms
             )
         self.thread.turn = None
-        self.thread.last_turn_id = self.id
         self.thread.thread.updated_at = done.completed_at
         if self._status != "failed":
             self.thread.idle()

@@ -52,8 +52,10 @@ def signed(tmp_path, **rule):
 
 
 def token(*, key=KEY, algorithm="HS256", headers=None, **claims) -> str:
-    base = {"iss": "lab", "aud": "codex", "exp": time.time() + 600}
-    claims = {name: value for name, value in (base | claims).items() if value is not None}
+    """`exp`, `nbf` and `iat` are given in seconds from now."""
+    claims = {"iss": "lab", "aud": "codex", "exp": 600} | claims
+    claims = {name: value for name, value in claims.items() if value is not None}
+    claims |= {name: time.time() + claims[name] for name in ("exp", "nbf", "iat") if name in claims}
     return jwt.encode(claims, key, algorithm, headers)
 
 
@@ -62,8 +64,8 @@ def token(*, key=KEY, algorithm="HS256", headers=None, **claims) -> str:
     [
         {},
         {"aud": ["x", "codex"]},
-        {"exp": time.time() - 2},
-        {"iat": time.time() + 1000},
+        {"exp": -2},
+        {"iat": 1000},
     ],
 )
 def test_a_signed_token_that_fits_opens_the_door(tmp_path, claims):
@@ -79,10 +81,10 @@ def test_a_signed_token_that_fits_opens_the_door(tmp_path, claims):
         {"iss": None},
         {"aud": "other"},
         {"aud": None},
-        {"exp": time.time() - 100},
+        {"exp": -100},
         {"exp": None},
         {"exp": float("inf")},
-        {"nbf": time.time() + 300},
+        {"nbf": 300},
         {"key": b"x" * 32},
         {"key": KEY * 2, "algorithm": "HS384"},
     ],

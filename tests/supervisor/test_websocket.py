@@ -272,6 +272,24 @@ async def test_a_shut_door_keeps_those_who_are_inside():
                 assert await websocket.get_message() == '{"id":1,"result":null}'
 
 
+async def test_dismissed_clients_hear_what_waits_and_the_server_ends_with_the_last():
+    """DESIGN 6: ask, and the caller bounds the time."""
+    host = Host()
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            door = await nursery.start(serve_websocket, host, ANYWHERE, None)
+            port = int(door.url.rpartition(":")[2])
+            async with client(port) as one, client(port) as other:
+                for connection in host.clients:
+                    connection.send(b"the last word")
+                door.dismiss()
+                for websocket in (one, other):
+                    assert await websocket.get_message() == "the last word"
+                    with pytest.raises(ConnectionClosed) as caught:
+                        await websocket.get_message()
+                    assert caught.value.reason.code == 1001
+
+
 async def test_a_fault_with_one_client_leaves_the_others_alone(caplog):
     """Ours: what goes wrong with a visitor stays with it, and is logged."""
     host = Host()
@@ -411,6 +429,7 @@ async def test_the_default_socket_lies_in_a_private_folder(tmp_path, monkeypatch
     """Observed: 0700, under CODEX_HOME."""
     monkeypatch.setenv("CODEX_HOME", str(tmp_path))
     path = tmp_path / "app-server-control" / "app-server-control.sock"
+    path.parent.mkdir(mode=0o755)
     async with trio.open_nursery() as nursery:
         await nursery.start(serve_unix, Host(), None)
         assert path.is_socket()

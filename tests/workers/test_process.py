@@ -172,7 +172,23 @@ async def test_cancelling_kills_the_whole_group():
                 grandchild = os.pidfd_open(int(heard))
                 scope.cancel()
         await wait_gone(grandchild)
-    assert process.killed_by == signal.SIGKILL
+    assert process.killed_by == signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("trap", "code", "killed_by"),
+    [("echo tidy; exit 3", 3, None), ("echo refused", -1, signal.SIGKILL)],
+)
+async def test_a_cancelled_command_may_tidy_up_but_not_refuse(trap, code, killed_by):
+    """Ours: a command killed at once leaves its lock files behind."""
+    heard = Heard()
+    process = Process(sh(f"trap '{trap}' TERM; echo ready; while :; do sleep 0.01; done"))
+    with trio.fail_after(5), trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(process.run, heard)
+            await heard.until(b"ready")
+            scope.cancel()
+    assert (process.exit_code, process.killed_by) == (code, killed_by)
 
 
 async def test_terminate_asks_and_kill_group_insists():

@@ -29,25 +29,22 @@ class Session:
         self.unread = HeadTail()  # what the model has not been shown
         self.ended = trio.Event()
         self.used_at = trio.current_time()
-        self._muted = False
+        self._scope = trio.CancelScope()
 
     async def run(self) -> None:
         try:
-            exit_code = await self.process.run(self._heard)
-            if not self._muted:
-                self.execution.ended(exit_code)
+            with self._scope:
+                self.execution.ended(await self.process.run(self._heard))
         finally:
             self.ended.set()
 
     def _heard(self, data: bytes) -> None:
         self.unread.add(data)
-        if not self._muted:
-            self.execution.heard(data)
+        self.execution.heard(data)
 
     def abandon(self) -> None:
-        """Kill the command and say no more of it: its turn was interrupted."""
-        self._muted = True
-        self.process.kill_group()
+        """End the command and say no more of it: its turn was interrupted."""
+        self._scope.cancel()
 
     @property
     def exit_code(self) -> int | None:

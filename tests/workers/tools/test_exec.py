@@ -249,7 +249,7 @@ async def test_interrupting_the_call_kills_its_command_and_says_no_more(turn):
                 [process] = LIVE
                 scope.cancel()
         await process.wait()
-    assert process.killed_by == signal.SIGKILL
+    assert process.killed_by == signal.SIGTERM
     assert turn.items("completed") == []
     assert len(turn.sessions) == 0
 
