@@ -1,5 +1,7 @@
 from typing import Any, Literal
 
+from msgspec import UNSET, UnsetType
+
 from protocol.policy import ApprovalsReviewer, AskForApproval, SandboxMode
 from protocol.wire import Wire
 
@@ -60,7 +62,7 @@ class ConfigLayer(Wire):
     config: Any
     name: ConfigLayerSource
     version: str
-    disabled_reason: str | None = None
+    disabled_reason: str | UnsetType = UNSET
 
 
 class ConfigLayerMetadata(Wire):
@@ -71,7 +73,7 @@ class ConfigLayerMetadata(Wire):
 class ConfigReadResponse(Wire):
     config: dict[str, Any]
     origins: dict[str, ConfigLayerMetadata]
-    layers: list[ConfigLayer] | None = None
+    layers: list[ConfigLayer] | UnsetType = UNSET
 
 
 ResidencyRequirement = Literal["us"]

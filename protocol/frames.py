@@ -80,10 +80,11 @@ class Cancel(Frame):
     n: int
 
 
-class Named(Frame):
-    """The thread has a new name."""
+class Update(Frame):
+    """The thread has a new name, or its file a new place."""
 
-    name: str
+    name: str | None = None
+    path: str | None = None
 
 
 class Bye(Frame):
@@ -155,7 +156,7 @@ class Log(Frame):
     message: str
 
 
-Down = StartThread | Call | Answered | Refused | Cancel | Named | Bye
+Down = StartThread | Call | Answered | Refused | Cancel | Update | Bye
 Up = Hello | Reply | Failed | Ask | Withdrawn | Event | State | Log
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from protocol.errors import invalid
 from protocol.model import CollaborationMode
 from protocol.policy import PermissionProfile, ProfileSelection, SandboxPolicy, WorkspaceWrite
-from protocol.profile import policy_of, profile_of, selected
+from protocol.profile import Places, policy_of, profile_of, selected
 from protocol.settings import Settings
 from protocol.turn import TurnStartParams
 
@@ -90,7 +90,8 @@ def by_selection(
     if not all(os.path.isabs(m.path) for m in selection.modifications or []):  # noqa: PTH117
         raise invalid(RELATIVE)
     try:
-        profile, active = selected(selection, named, memories(home))
+        places = Places(cwd, os.environ.get("TMPDIR"))
+        profile, active = selected(selection, named, memories(home), places)
     except ValueError as error:
         raise invalid(f"failed to load configuration: {error}") from None
     return {

@@ -84,7 +84,7 @@ class FileSystemSandboxEntry(Wire):
 
 class RestrictedFileSystem(Wire, tag_field="type", tag="restricted"):
     entries: list[FileSystemSandboxEntry]
-    glob_scan_max_depth: int | None = None
+    glob_scan_max_depth: int | None | UnsetType = UNSET
 
 
 class UnrestrictedFileSystem(Wire, tag_field="type", tag="unrestricted"):

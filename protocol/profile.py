@@ -5,6 +5,8 @@ still read.  Both are answered, so each must follow from the other.
 """
 
 import os
+from pathlib import PurePath
+from typing import NamedTuple
 
 from protocol.policy import (
     ActivePermissionProfile,
@@ -35,6 +37,13 @@ BUILT_IN: dict[str, SandboxPolicy] = {
     ":workspace": WorkspaceWrite(),
     ":danger-no-sandbox": DangerFullAccess(),
 }
+
+
+class Places(NamedTuple):
+    """Where the special places of a profile are; `tmpdir` is what TMPDIR says, if it does."""
+
+    cwd: str
+    tmpdir: str | None = None
 
 
 def entry(path: FileSystemPath, access: FileSystemAccessMode) -> FileSystemSandboxEntry:
@@ -135,21 +144,48 @@ def widened(profile: PermissionProfile, roots: list[str]) -> PermissionProfile:
 
 
 def selected(
-    selection: ProfileSelection, named: dict[str, PermissionProfile], memories: str
+    selection: ProfileSelection, named: dict[str, PermissionProfile], memories: str, places: Places
 ) -> tuple[PermissionProfile, ActivePermissionProfile]:
     """The profile that a client picked, and how it is told of it.
 
     `named` are the profiles of the configuration.  Whoever may write anywhere may write to
-    `memories` too (observed: decided before the client's own roots are added).  Raises ValueError.
+    `memories` too, decided before the client's own roots are added; what is writable already is
+    not added again (both observed).  Raises ValueError.
     """
-    profile = by_id(selection.id, named)
-    roots = [m.path for m in selection.modifications or []]
-    confined = widened(profile, roots) != profile
+    before = profile = by_id(selection.id, named)
+    asked = [m.path for m in selection.modifications or []]
+    writes = isinstance(policy_of(profile, places.cwd), WorkspaceWrite)
+    for root in [*asked, memories] if writes else asked:
+        if not _covers(profile, root, places):
+            profile = widened(profile, [root])
+    confined = isinstance(before, ManagedPermissions)
     active = ActivePermissionProfile(
-        selection.id, modifications=[ActiveWritableRoot(r) for r in roots] if confined else []
+        selection.id, modifications=[ActiveWritableRoot(r) for r in asked] if confined else []
     )
-    writes = isinstance(policy_of(profile, "/"), WorkspaceWrite)
-    return widened(profile, [*roots, memories] if writes else roots), active
+    return profile, active
+
+
+def _covers(profile: PermissionProfile, path: str, places: Places) -> bool:
+    match profile:
+        case ManagedPermissions(file_system=RestrictedFileSystem(entries=entries)):
+            writable = (_where(e.path, places) for e in entries if e.access == "write")
+            return any(PurePath(path).is_relative_to(root) for root in writable if root)
+        case _:
+            return True
+
+
+def _where(path: FileSystemPath, places: Places) -> str | None:
+    match path:
+        case SpecialPath(value=SpecialRoot(kind="project_roots", subpath=None)):
+            return places.cwd
+        case SpecialPath(value=SpecialRoot(kind="slash_tmp")):
+            return "/tmp"  # noqa: S108 - this is the place that the profile names
+        case SpecialPath(value=SpecialRoot(kind="tmpdir")):
+            return places.tmpdir
+        case SpecialPath(value=SpecialRoot(kind="root")):
+            return "/"
+        case _:
+            return _root(path, places.cwd)
 
 
 def by_id(id: str, named: dict[str, PermissionProfile]) -> PermissionProfile:

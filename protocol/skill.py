@@ -18,10 +18,10 @@ class SkillErrorInfo(Wire):
 class SkillToolDependency(Wire):
     type: str
     value: str
-    command: str | None = None
-    description: str | None = None
-    transport: str | None = None
-    url: str | None = None
+    command: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    transport: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
 
 
 class SkillDependencies(Wire):
@@ -46,9 +46,9 @@ class SkillMetadata(Wire):
     name: str
     path: str
     scope: SkillScope
-    dependencies: SkillDependencies | None = None
-    interface: SkillInterface | None = None
-    short_description: str | None = None
+    dependencies: SkillDependencies | UnsetType = UNSET
+    interface: SkillInterface | UnsetType = UNSET
+    short_description: str | UnsetType = UNSET
 
 
 class SkillsListEntry(Wire):

@@ -56,23 +56,21 @@ COLOURED = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.g
 DIM, BOLD, RED, GREEN, CYAN = "2", "1", "31", "32", "36"
 
 AFTERWARDS = """
-That was a written script.  To work with a model:
+That was a written script.  To work with a model, name one in ~/.codex/config.toml:
 
-  export OPENAI_API_KEY=...              the built-in provider; or, in ~/.codex/config.toml:
+  model = "gpt-5.4"
+  model_provider = "mine"
+  [model_providers.mine]
+  name = "Mine"
+  base_url = "https://api.openai.com/v1"   # or whatever else speaks the Responses API
+  env_key = "OPENAI_API_KEY"               # the variable that holds its key, if it wants one
 
-    model = "my-model"
-    model_provider = "mine"
-    [model_providers.mine]
-    name = "Mine"
-    base_url = "http://127.0.0.1:11434/v1"   # whatever speaks the Responses API
-    env_key = "MY_API_KEY"                   # the variable that holds its key, if it wants one
-
-With a client that you know already:
+then use a client that you know already:
 
   {atrio} app-server --listen ws://127.0.0.1:4500
-  codex --remote ws://127.0.0.1:4500     the Codex terminal UI, in a second terminal
+  codex --remote ws://127.0.0.1:4500       # the Codex terminal UI, in a second terminal
 
-  CodexConfig(codex_bin="{atrio}")       the Python SDK
+  CodexConfig(codex_bin="{atrio}")         # the Python SDK starts it by itself
 """
 
 
@@ -285,6 +283,7 @@ class Turn:
 def play(scratch: Path) -> None:
     """Raises Failed."""
     (scratch / "project").mkdir()
+    (scratch / "project" / "notes.txt").write_text("A file to be found.\n")
     rules = scratch / "home" / "rules"
     rules.mkdir(parents=True)
     (rules / "default.rules").write_text(RULE)

@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from msgspec import UNSET
+
 from protocol.config import ConfigLayer, ConfigLayerMetadata, ConfigLayerSource
 
 Table = dict[str, Any]
@@ -59,7 +61,7 @@ class Layer:
         return ConfigLayerMetadata(self.name, self.version)
 
     def shown(self) -> ConfigLayer:
-        return ConfigLayer(self.table, self.name, self.version, self.disabled_reason)
+        return ConfigLayer(self.table, self.name, self.version, self.disabled_reason or UNSET)
 
 
 def merged(layers: Iterable[Layer]) -> Table:

@@ -134,8 +134,11 @@ def _serve(given: argparse.Namespace, overrides: list[str]) -> Options:
 
 def _overrides(given: argparse.Namespace) -> list[str]:
     """Later ones win: those before `app-server`, the features, those after it (observed)."""
-    enabled = [f"features.{name}=true" for name in given.enable + given.sub_enable]
-    disabled = [f"features.{name}=false" for name in given.disable + given.sub_disable]
+    on, off = given.enable + given.sub_enable, given.disable + given.sub_disable
+    for name in on + off:
+        _check_feature(name)
+    enabled = [f"features.{name}=true" for name in on]
+    disabled = [f"features.{name}=false" for name in off]
     for pair in given.config + given.sub_config:
         key, equals, _ = pair.partition("=")
         if not equals:
@@ -143,6 +146,17 @@ def _overrides(given: argparse.Namespace) -> list[str]:
         if not key.strip():
             raise Refused(f"-c {pair}: the key before '=' is empty; write -c key=value")
     return [*given.config, *enabled, *disabled, *given.sub_config]
+
+
+def _check_feature(name: str) -> None:
+    """A `-c features.x=true` may name what we do not know yet; a switch may not (observed)."""
+    from supervisor.features import FEATURES  # noqa: PLC0415 - few starts switch any
+
+    if name not in FEATURES:
+        raise Refused(
+            f"{name} is no feature; experimentalFeature/list names them, "
+            f"-c features.{name}=true sets it all the same"
+        )
 
 
 def _auth(given: argparse.Namespace) -> WsAuth | None:

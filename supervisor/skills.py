@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+from msgspec import UNSET
 
 from protocol.skill import (
     SkillDependencies,
@@ -162,9 +163,9 @@ def _parse(file: Path, extra: Path) -> SkillMetadata:
         name=name,
         path=str(file),
         scope="user",
-        dependencies=_dependencies(_table(about.get("dependencies"))),
-        interface=_interface(_table(about.get("interface")), file.parent),
-        short_description=_line(more.get("short-description")) or None,
+        dependencies=_dependencies(_table(about.get("dependencies"))) or UNSET,
+        interface=_interface(_table(about.get("interface")), file.parent) or UNSET,
+        short_description=_line(more.get("short-description")) or UNSET,
     )
 
 
@@ -222,7 +223,8 @@ def _dependencies(table: Table) -> SkillDependencies | None:
     tools: list[SkillToolDependency] = []
     for tool in cast("list[Any]", table.get("tools") or []):
         try:
-            tools.append(msgspec.convert(tool, SkillToolDependency))
+            said = {key: value for key, value in _table(tool).items() if value is not None}
+            tools.append(msgspec.convert(said, SkillToolDependency))
         except msgspec.ValidationError:
             continue
     return SkillDependencies(tools) if tools else None

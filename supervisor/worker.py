@@ -88,11 +88,14 @@ class NurseryProcess:
         self._control: trio.SocketStream | None = None
         self._up = trio.Event()
         self._give, self._spares = trio.open_memory_channel[Worker](SPARES)
+        self._idle: set[Worker] = set()
         self.process: subprocess.Popen[bytes] | None = None
 
     async def adopt(self) -> Worker:
         """A worker that has said hello and is nobody yet."""
-        return await self._spares.receive()
+        worker = await self._spares.receive()
+        self._idle.discard(worker)
+        return worker
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep a nursery process and its spares, until cancelled."""
@@ -136,6 +139,7 @@ class NurseryProcess:
             await self._up.wait()
             worker = await self._fork()
             if worker is not None:
+                self._idle.add(worker)
                 await self._give.send(worker)
 
     async def _fork(self) -> Worker | None:
@@ -152,7 +156,9 @@ class NurseryProcess:
         return worker if await worker.hello() else None
 
     async def _stop(self) -> None:
-        """Close the control socket; the nursery ends what is left and then itself."""
+        """Let the spares go and close the control socket: the nursery ends by itself."""
+        for spare in self._idle:
+            await spare.close()
         if self._control is not None:
             await self._control.aclose()
         if self.process is None:

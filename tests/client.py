@@ -82,7 +82,10 @@ class Socket:
         self._socket = socket
 
     async def send(self, message: bytes) -> None:
-        await self._socket.send_message(message.decode())
+        try:
+            await self._socket.send_message(message.decode())
+        except ConnectionClosed:
+            raise Gone from None
 
     async def receive(self) -> bytes:
         try:

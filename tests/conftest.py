@@ -41,7 +41,7 @@ class Connect:
         self._nursery = nursery
         self._listen = listen
         self._visitors: trio.Nursery | None = None
-        self._ended = trio.Event()
+        self._over = self._ended = trio.Event()
 
     async def __call__(self, *, initialize: bool = True, experimental: bool = True) -> Client:
         if self._visitors is None:
@@ -54,17 +54,19 @@ class Connect:
     async def restart(self) -> None:
         """End the server and wait until nothing of it is left."""
         if self._visitors is not None:
-            self._visitors.cancel_scope.cancel()
+            self._over.set()
             await self._ended.wait()
 
     async def _serve(self, *, task_status=trio.TASK_STATUS_IGNORED) -> None:
-        self._ended = trio.Event()
+        self._over, self._ended = trio.Event(), trio.Event()
         async with (
             serving(*self._places, *self.flags, listen=self._listen) as self.server,
             trio.open_nursery() as visitors,
         ):
             task_status.started(visitors)
-            await trio.sleep_forever()
+            await self._over.wait()
+            await self.server.end()  # while its clients listen: it may have more to say
+            visitors.cancel_scope.cancel()
         self._visitors = None
         self._ended.set()
 

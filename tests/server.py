@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import trio
-from trio_websocket import open_websocket_url
+from trio_websocket import wrap_client_stream
 
 from protocol.framing import Lines
 from tests.client import MESSAGE_LIMIT, Client, Pipes, Socket, listening
@@ -37,12 +38,18 @@ class Server:
             async with listening(Pipes(self.process)) as client:
                 yield client
             return
-        limit = MESSAGE_LIMIT
+        address = urlsplit(self.url)
+        assert address.hostname
+        assert address.port
         async with (
-            open_websocket_url(self.url, max_message_size=limit) as socket,
-            listening(Socket(socket)) as client,
+            await trio.open_tcp_stream(address.hostname, address.port) as stream,
+            trio.open_nursery() as nursery,
         ):
-            yield client
+            socket = await wrap_client_stream(
+                nursery, stream, address.netloc, "/", max_message_size=MESSAGE_LIMIT
+            )
+            async with socket, listening(Socket(socket)) as client:
+                yield client
 
     def processes(self) -> list[psutil.Process]:
         """Everything below the server: the nursery process, its workers, their commands."""

@@ -70,7 +70,7 @@ def _continue(thread: "LoadedThread", loaded: Replay) -> None:
         )
     thread.history = History(spec.history or loaded.items)
     thread.usage, thread.window, thread.turns = loaded.usage, loaded.compactions, loaded.turns
-    thread.usage_turn_id = loaded.turns[-1].id if loaded.turns else ""
+    thread.usage_turn_id = loaded.usage_turn_id
     thread.told = _told(thread, loaded)
     thread.thread = _describe(thread, loaded)
     if not spec.resumed:
@@ -80,7 +80,7 @@ def _continue(thread: "LoadedThread", loaded: Replay) -> None:
 def _told(thread: "LoadedThread", loaded: Replay) -> Told | None:
     """What the model knows; None (tell it all again) when its rights are not what they were."""
     settings, was = thread.settings, loaded.context
-    if was is None or not loaded.told or thread.spec.forked_from is not None:
+    if was is None or not loaded.told:
         return None
     rights = (settings.approval_policy, record.sandbox_policy(settings.sandbox_policy))
     if rights != (was.approval_policy, was.sandbox_policy):
@@ -197,7 +197,8 @@ def thread_resume(thread: "LoadedThread", params: ThreadResumeParams) -> ThreadR
         ThreadResumeResponse, thread, [] if params.exclude_turns else thread.stored_turns()
     )
     thread.show()
-    thread.afterwards(lambda n: thread.tell_usage(only=n))
+    if not params.exclude_turns:
+        thread.afterwards(lambda n: thread.tell_usage(only=n))
     return response
 
 
@@ -205,7 +206,8 @@ def thread_resume(thread: "LoadedThread", params: ThreadResumeParams) -> ThreadR
 def thread_fork(thread: "LoadedThread", params: ThreadForkParams) -> ThreadForkResponse:
     response = _response(ThreadForkResponse, thread, [] if params.exclude_turns else thread.turns)
     thread.show()
-    thread.afterwards(lambda n: thread.tell_usage(only=n))
+    if not params.exclude_turns:
+        thread.afterwards(lambda n: thread.tell_usage(only=n))
     thread.afterwards(partial(_tell_started, thread))
     return response
 

@@ -28,7 +28,10 @@ def serve(descriptor: int) -> int:
     _adopt_orphans()
     _warm()
     wake = _wake_on_children()
-    control.sendall(b"ready\n")
+    try:
+        control.sendall(b"ready\n")
+    except BrokenPipeError:
+        return 0  # the supervisor left before we were ready
     workers: set[int] = set()
     poll = select.poll()
     poll.register(control, select.POLLIN)

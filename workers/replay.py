@@ -40,6 +40,7 @@ class Replay(Struct):
     context: TurnContext | None = None
     told: bool = False
     usage: ThreadTokenUsage | None = None
+    usage_turn_id: str = ""
     compactions: int = 0
 
 
@@ -86,6 +87,7 @@ class _Places:
         self.transcript = Transcript()
         self.meta: SessionMeta | None = None
         self.usage: bytes | None = None
+        self.usage_turn_id = ""
         self.contexts: list[int] = []
         self.compactions: list[int] = []
 
@@ -101,6 +103,7 @@ class _Places:
                 self.compactions.append(start)
             case (b"event_msg", b"token_count") if b"total_token_usage" in line:
                 self.usage = line
+                self.usage_turn_id = self.transcript.turns[-1].id if self.transcript.turns else ""
             case _:
                 pass
 
@@ -125,6 +128,7 @@ def _load(file: BinaryIO, places: _Places) -> Replay:
         context=context.payload if context else None,
         told=context is not None and contexts[-1] > begin,
         usage=record.usage_of(usage.payload.info) if usage and usage.payload.info else None,
+        usage_turn_id=places.usage_turn_id,
         compactions=len(compactions),
     )
 

@@ -27,11 +27,11 @@ from protocol.frames import (
     Failed,
     Hello,
     Log,
-    Named,
     Refused,
     Reply,
     StartThread,
     State,
+    Update,
     Withdrawn,
 )
 from protocol.methods import (
@@ -124,9 +124,8 @@ class LoadedThread:
             case Refused(k, message) if question := self._questions.get(k):
                 question.refusal = message
                 question.settled.set()
-            case Named(name):
-                self.thread.name = name
-                self.show()
+            case Update(name, path):
+                self._update(name, path)
             case Answered() | Refused() | Cancel() | Bye() | StartThread():
                 pass  # a late answer; the rest is `main`'s business
 
@@ -143,6 +142,12 @@ class LoadedThread:
         following, self._afterwards = self._afterwards, []
         for tell in following:
             tell(n)
+
+    def _update(self, name: str | None, path: str | None) -> None:
+        self.thread.name = name or self.thread.name
+        if path is not None and self.rollout is not None:
+            self.rollout.path = self.thread.path = path
+        self.show()
 
     def report(self, error: Exception) -> None:
         """Give the operator the traceback of what should not have happened."""

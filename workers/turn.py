@@ -38,9 +38,7 @@ from protocol.methods import (
 from protocol.overrides import turn_overrides
 from protocol.settings import Settings
 from protocol.turn import (
-    DetailedErrorInfo,
     ErrorNotification,
-    HttpStatus,
     RawResponseItemCompletedNotification,
     Turn,
     TurnCompletedNotification,
@@ -169,9 +167,7 @@ class RunningTurn:
         notice = TurnError(
             message=f"Reconnecting... {attempt}/{limit}",
             additional_details=error.message,
-            codex_error_info=DetailedErrorInfo(
-                response_stream_disconnected=HttpStatus(error.http_status)
-            ),
+            codex_error_info=error.retry_info,
         )
         self._tell_error(notice, will_retry=True)
 

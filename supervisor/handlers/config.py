@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from protocol.config import (
     ConfigReadParams,
@@ -41,7 +41,7 @@ def config_read(host: Host, _client: Connection, params: ConfigReadParams) -> Co
     return ConfigReadResponse(
         config=shown,
         origins=origins(layers),
-        layers=[layer.shown() for layer in layers] if params.include_layers else None,
+        layers=[layer.shown() for layer in layers] if params.include_layers else UNSET,
     )
 
 
@@ -57,8 +57,9 @@ def known(table: Table) -> Table:
     """Every key that config.toml may have, null where it is unset.  Raises ConfigError."""
     toml = check.typed(table)
     shown = cast("Table", msgspec.to_builtins(toml))
-    if toml.atrio is None:
-        del shown["atrio"]
+    for ours, at in ((shown, "atrio"), *((p, "script") for p in shown["model_providers"].values())):
+        if ours[at] is None:
+            del ours[at]
     if toml.tools is not None and isinstance(toml.tools.web_search, bool):
         shown["tools"]["web_search"] = None  # the old switch is not shown (observed)
     for server in shown["mcp_servers"].values():

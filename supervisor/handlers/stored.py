@@ -15,6 +15,7 @@ from protocol.errors import (
     no_rollout,
     not_loaded,
 )
+from protocol.frames import Update
 from protocol.methods import (
     THREAD_ARCHIVE,
     THREAD_ARCHIVED,
@@ -143,6 +144,7 @@ async def thread_unarchive(
     loaded = host.threads.get(params.thread_id)
     if loaded is not None and loaded.thread is not None:
         thread.status = loaded.thread.status
+        loaded.send(Update(path=thread.path))
     told = ThreadUnarchivedNotification(thread_id=params.thread_id)
     host.tell_all(THREAD_UNARCHIVED.name, THREAD_UNARCHIVED.encode(told), answering=client)
     return ThreadUnarchiveResponse(thread=thread)

@@ -4,7 +4,7 @@
 """
 
 from protocol.errors import check_thread_id, invalid, no_rollout, unknown_thread
-from protocol.frames import Named, StartThread
+from protocol.frames import StartThread, Update
 from protocol.ids import new_id
 from protocol.methods import (
     THREAD_FORK,
@@ -160,7 +160,7 @@ async def thread_name_set(
         if loaded.spec.ephemeral:
             raise unknown_thread(params.thread_id)
         loaded.rename(name)
-        loaded.send(Named(name))
+        loaded.send(Update(name=name))
     elif await host.store.read(params.thread_id) is None:
         raise unknown_thread(params.thread_id)
     await host.store.set_name(params.thread_id, name)

@@ -14,6 +14,7 @@ from protocol.policy import (
     WorkspaceWrite,
 )
 from protocol.profile import (
+    Places,
     by_id,
     entry,
     in_project,
@@ -26,6 +27,7 @@ from protocol.profile import (
 )
 
 MEMORIES = "/home/memories"
+HERE = Places("/w", tmpdir="/var/scratch")
 
 
 @pytest.mark.parametrize(
@@ -83,21 +85,32 @@ def test_who_may_write_may_write_to_the_memories_too():
     """Observed: decided before the client's own roots, which come first."""
     roots = [AdditionalWritableRoot("/srv")]
 
-    profile, active = selected(ProfileSelection(":workspace", roots), {}, MEMORIES)
+    profile, active = selected(ProfileSelection(":workspace", roots), {}, MEMORIES, HERE)
     assert profile == widened(profile_of(WorkspaceWrite()), ["/srv", MEMORIES])
     assert active == ActivePermissionProfile(
         ":workspace", modifications=[ActiveWritableRoot("/srv")]
     )
 
-    profile, _ = selected(ProfileSelection(":read-only", roots), {}, MEMORIES)
+    profile, _ = selected(ProfileSelection(":read-only", roots), {}, MEMORIES, HERE)
     assert policy_of(profile, "/w") == WorkspaceWrite(True, True, False, ["/srv"])
+
+
+def test_what_is_writable_already_is_not_added_but_reported():
+    """Observed: below the cwd, the temporary folders, or a root before it."""
+    asked = ["/w/x", "/tmp/y", "/var/scratch/z", "/srv", "/srv/in"]
+    picked = ProfileSelection(":workspace", [AdditionalWritableRoot(root) for root in asked])
+
+    profile, active = selected(picked, {}, MEMORIES, HERE)
+
+    assert profile == widened(profile_of(WorkspaceWrite()), ["/srv", MEMORIES])
+    assert [m.path for m in active.modifications] == asked
 
 
 def test_no_root_is_added_where_nothing_is_confined():
     """Observed: the modification is not even reported."""
     picked = ProfileSelection(":danger-no-sandbox", [AdditionalWritableRoot("/srv")])
 
-    profile, active = selected(picked, {}, MEMORIES)
+    profile, active = selected(picked, {}, MEMORIES, HERE)
 
     assert policy_of(profile, "/") == DangerFullAccess()
     assert active == ActivePermissionProfile(":danger-no-sandbox")

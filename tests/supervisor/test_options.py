@@ -86,15 +86,24 @@ def test_no_transport_is_refused():
 
 def test_overrides_before_and_after_the_command_keep_their_order():
     """Observed: those after `app-server` win, features count as overrides."""
-    before = ["-c", "a=1", "--enable", "x", "-c", "b=2"]
-    after = ["--disable", "y", "--config", "c=3", "--enable", "z", "-c", "a=4"]
+    before = ["-c", "a=1", "--enable", "goals", "-c", "b=2"]
+    after = ["--disable", "hooks", "--config", "c=3", "--enable", "memories", "-c", "a=4"]
     command = parse([*before, "app-server", *after])
     assert isinstance(command, Options)
     assert command.overrides == [
         *("a=1", "b=2"),
-        *("features.x=true", "features.z=true", "features.y=false"),
+        *("features.goals=true", "features.memories=true", "features.hooks=false"),
         *("c=3", "a=4"),
     ]
+
+
+@pytest.mark.parametrize("switch", ["--enable", "--disable"])
+def test_a_switch_for_a_feature_that_nobody_knows_is_refused(switch):
+    """Observed: status 1; -c may name features of the future."""
+    with pytest.raises(Refused, match="no_such is no feature"):
+        parse([switch, "no_such", "app-server"])
+
+    assert parse(["-c", "features.no_such=true", "app-server"])
 
 
 @pytest.mark.parametrize(("pair", "cause"), [("novalue", "no '='"), ("=x", "key before '='")])

@@ -28,6 +28,11 @@ def home(tmp_path):
     return home
 
 
+@pytest.fixture(autouse=True)
+def tmpdir(monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
 def settings(home, text="", **wanted) -> Settings:
     (home / "config.toml").write_text(text)
     config = Config.load(home, [])
@@ -61,9 +66,11 @@ def test_nothing_configured_only_reads_and_asks(home):
 
 def test_an_opinion_on_the_project_opens_the_workspace(home):
     """Observed: even `untrusted` does, but then every command is asked about."""
-    assert sandbox(settings(home, trusted(home))) == (workspace(home), ":workspace")
+    home_below_tmp = WorkspaceWrite()  # see `tmpdir`: its memories are writable already
+
+    assert sandbox(settings(home, trusted(home))) == (home_below_tmp, ":workspace")
     wary = settings(home, trusted(home, "untrusted"))
-    assert sandbox(wary) == (workspace(home), ":workspace")
+    assert sandbox(wary) == (home_below_tmp, ":workspace")
     assert wary.approval_policy == "untrusted"
 
     text = trusted(home) + "[sandbox_workspace_write]\nnetwork_access = true\n"
@@ -112,8 +119,9 @@ enabled = true
 """
 
 
-def test_a_profile_of_the_configuration_lists_its_places_sorted(home):
+def test_a_profile_of_the_configuration_lists_its_places_sorted(home, monkeypatch):
     """Observed: by key, the memories last."""
+    monkeypatch.setenv("TMPDIR", "/elsewhere")
     found = settings(home, 'default_permissions = "house"\n' + HOUSE)
 
     assert found.permission_profile == managed(

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from msgspec import UNSET
 
 from protocol.config import ConfigReadParams, ExperimentalFeatureListParams
 from protocol.errors import INTERNAL_ERROR, RpcError
@@ -94,7 +95,7 @@ def test_layers_come_when_asked_for_and_origins_always(host):
 
     plain, whole = read(host), read(host, include_layers=True)
 
-    assert plain.layers is None
+    assert plain.layers is UNSET
     assert whole.layers
     assert [layer.config for layer in whole.layers] == [{"model": "m"}, {}]
     assert plain.origins["model"].version == whole.layers[0].version
