@@ -94,7 +94,6 @@ class Settings(Struct, kw_only=True):
     installation_id: str = ""
     skills: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     collaboration_mode: CollaborationMode | None = None
-    show_raw_agent_reasoning: bool = False
 
     def feature(self, name: str, default: bool = False) -> bool:
         return self.features.get(name, default)

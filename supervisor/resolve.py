@@ -95,7 +95,6 @@ def _model(toml: Toml, wanted: Overrides) -> dict[str, Any]:
         "service_tier": tier(_first(wanted.service_tier, toml.service_tier)),
         "context_window": toml.model_context_window,
         "auto_compact_token_limit": toml.model_auto_compact_token_limit,
-        "show_raw_agent_reasoning": bool(toml.show_raw_agent_reasoning),
     }
 
 

@@ -16,7 +16,7 @@ from protocol.envelope import Answer, Request
 from protocol.errors import INTERNAL_ERROR, RpcError, invalid, overloaded
 from protocol.methods import INITIALIZE, REQUESTS, Method, check_experimental
 from supervisor.connection import Connection
-from supervisor.handlers import (  # noqa: F401 - importing a file enters its handlers
+from supervisor.handlers import (
     HANDLERS,
     account,
     config,
@@ -33,6 +33,9 @@ from supervisor.loaded import Loaded
 
 IN_FLIGHT_LIMIT = 4096  # requests of one client that wait for an answer
 TOTAL_LIMIT = 32768  # and of all clients
+
+# Importing a file enters its handlers.
+SERVING = (account, config, hook, initialize, mcp, model, skill, stored, thread)
 
 log = logging.getLogger("atrio.router")
 _encode = msgspec.json.Encoder().encode
@@ -83,6 +86,8 @@ class Router:
     ) -> None:
         result = HANDLERS[row.name](self._host, client, params)
         if inspect.isawaitable(result):
+            client.in_flight += 1
+            self._in_flight += 1
             self._nursery.start_soon(self._finish, client, request, result)
         else:
             self._deliver(client, request, result)
@@ -90,8 +95,6 @@ class Router:
     async def _finish(
         self, client: Connection, request: Request, pending: Awaitable[Struct | Loaded]
     ) -> None:
-        client.in_flight += 1
-        self._in_flight += 1
         try:
             self._deliver(client, request, await pending)
         except RpcError as error:

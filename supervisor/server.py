@@ -12,7 +12,6 @@ import sys
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import trio
 
@@ -20,15 +19,17 @@ from supervisor.asks import Asks
 from supervisor.config import Config, ConfigError
 from supervisor.connection import Connection, Form
 from supervisor.host import Host
-from supervisor.options import VERSION, Options, Refused, Stdio, Tcp, Unix
+from supervisor.options import VERSION, Options, Refused, Stdio, Tcp, Unix, codex_home
 from supervisor.router import Router
 from supervisor.stdio import Wire, claim, serve_stdio
 from supervisor.store import Store
-from supervisor.threads import GRACE_SECONDS, Threads
+from supervisor.threads import Threads
 from supervisor.transport import Door
 from supervisor.worker import NurseryProcess
 
 DRAIN_SECONDS = 600.0  # a running turn may take this long to finish after the first signal
+
+GOODBYE_SECONDS = 3.0  # for last messages and close frames to reach the clients
 
 log = logging.getLogger("atrio")
 
@@ -49,11 +50,6 @@ def run(options: Options) -> int:
         raise Refused(str(error)) from None
     wire = claim() if isinstance(options.listen, Stdio) else None
     return trio.run(_Server(options, home, config, wire).run)
-
-
-def codex_home() -> Path:
-    """$CODEX_HOME, else ~/.codex; absolute."""
-    return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex").absolute()
 
 
 class Hall:
@@ -94,7 +90,7 @@ class _Server:
     async def _host(
         self, births: NurseryProcess, tasks: trio.Nursery, signals: AsyncIterator[int]
     ) -> None:
-        threads = Threads(births, tasks, self._grace())
+        threads = Threads(births, tasks, self._config.unload_grace_seconds())
         store = Store(self._home)
         host = threads.host = Host(
             home=self._home,
@@ -112,14 +108,6 @@ class _Server:
                 await threads.unload_all()
                 await store.close()
 
-    def _grace(self) -> float:
-        """`[atrio] unload_grace_seconds`: 0 unloads at once."""
-        try:
-            own: Any = self._config.table().get("atrio", {})
-        except ConfigError:
-            return GRACE_SECONDS  # the client is told of the broken file; the server goes on
-        return float(own.get("unload_grace_seconds", GRACE_SECONDS))
-
     async def _serve(self, hall: Hall, threads: Threads, signals: AsyncIterator[int]) -> None:
         """Return when the one client has gone, or a signal has ended it for the many."""
         async with trio.open_nursery() as transport:
@@ -131,6 +119,9 @@ class _Server:
                 log.warning("signal %s: waiting for running turns", await anext(signals))
                 door.shut()
                 await _drain(threads, signals)
+                door.dismiss()
+                transport.cancel_scope.deadline = trio.current_time() + GOODBYE_SECONDS
+                return
             transport.cancel_scope.cancel()
 
     async def _open_door(self, hall: Hall, transport: trio.Nursery) -> Door:

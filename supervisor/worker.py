@@ -5,6 +5,7 @@ Spares are forked ahead of need, because no fork may stand on the path of a requ
 """
 
 import logging
+import select
 import socket
 import subprocess
 import sys
@@ -73,6 +74,14 @@ class Worker:
             if heard or not data:
                 return heard
 
+    def has_left(self) -> bool:
+        """Whether a spare has died: it says nothing by itself, so all that it brings is EOF."""
+        if not isinstance(self._stream, trio.SocketStream):
+            return False
+        poll = select.poll()
+        poll.register(self._stream.socket.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
     async def close(self) -> None:
         self.gone.set()
         await self._stream.aclose()
@@ -93,9 +102,12 @@ class NurseryProcess:
 
     async def adopt(self) -> Worker:
         """A worker that has said hello and is nobody yet."""
-        worker = await self._spares.receive()
-        self._idle.discard(worker)
-        return worker
+        while True:
+            worker = await self._spares.receive()
+            self._idle.discard(worker)
+            if not worker.has_left():
+                return worker
+            await worker.close()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep a nursery process and its spares, until cancelled."""
@@ -139,7 +151,6 @@ class NurseryProcess:
             await self._up.wait()
             worker = await self._fork()
             if worker is not None:
-                self._idle.add(worker)
                 await self._give.send(worker)
 
     async def _fork(self) -> Worker | None:
@@ -153,7 +164,11 @@ class NurseryProcess:
                 await trio.sleep(RESTART_SECONDS / 10)
                 return None
         worker = Worker(trio.SocketStream(trio.socket.from_stdlib_socket(ours)))
-        return worker if await worker.hello() else None
+        self._idle.add(worker)  # from here on: whoever stops us must let it go
+        if await worker.hello():
+            return worker
+        self._idle.discard(worker)
+        return None
 
     async def _stop(self) -> None:
         """Let the spares go and close the control socket: the nursery ends by itself."""

@@ -140,6 +140,8 @@ def _open(thread: "LoadedThread", loaded: Replay) -> None:
         return
     if spec.rollout is not None and spec.forked_from is None:
         thread.rollout = Rollout.open(spec.rollout, spec.thread_id)
+        if thread.rollout.warning:
+            thread.warn(thread.rollout.warning)
     else:
         created_ms = time.time_ns() // 1_000_000
         meta = record.session_meta(

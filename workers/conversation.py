@@ -32,6 +32,7 @@ class Conversation:
         self._thread = turn.thread
         self._calls: list[dict[str, Any]] = []
         self._outputs: dict[int, Content] = {}
+        self._broken: OSError | None = None
         self._nursery: trio.Nursery
         self._alone = trio.Lock()  # held by tools that change things; commands may overlap
         self._model = catalogue.describe(turn.settings.model)
@@ -105,16 +106,16 @@ class Conversation:
         mode = turn.settings.collaboration_mode
         plan = mode is not None and mode.mode == "plan"
         answer = Answer(turn, plan_mode=plan)
-        failure: ProviderError | None = None
-        self._calls, self._outputs = [], {}
+        failure: ProviderError | OSError | None = None
+        self._calls, self._outputs, self._broken = [], {}, None
         turn.called = self._called
         async with trio.open_nursery() as self._nursery:
             try:
                 await self._stream(answer)
-            except ProviderError as error:
+            except (ProviderError, OSError) as error:
                 failure = error  # what was called meanwhile is still served, and its output kept
         turn.said = answer.said or turn.said
-        if failure is not None:
+        if failure := failure or self._broken:
             raise failure
 
     async def _stream(self, answer: Answer) -> None:
@@ -132,6 +133,7 @@ class Conversation:
             started_at_ms=turn.started_at_ms,
         )
         thread.tell_usage(turn.id)
+        assert thread.provider is not None, "a stillborn thread runs no turns"
         async with thread.provider.stream(asked) as batches:
             async for batch in batches:
                 if turn.first_token_ms is None:
@@ -166,6 +168,8 @@ class Conversation:
             self._outputs[place] = str(failure)
         except TurnAborted:
             self._turn.scope.cancel()
+        except OSError as error:  # the thread's file cannot be written; the turn cannot go on
+            self._broken = error
 
     def _settle(self) -> None:
         """Put the outputs into the history, in the order of the calls."""

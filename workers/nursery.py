@@ -19,7 +19,7 @@ import socket
 import sys
 
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
-NAME_WORKER = b"W"
+FAREWELL_MS = 5000  # for workers to leave after the supervisor has gone
 
 
 def serve(descriptor: int) -> int:
@@ -28,10 +28,8 @@ def serve(descriptor: int) -> int:
     _adopt_orphans()
     _warm()
     wake = _wake_on_children()
-    try:
+    with contextlib.suppress(BrokenPipeError):  # a supervisor that stops at once is no fault
         control.sendall(b"ready\n")
-    except BrokenPipeError:
-        return 0  # the supervisor left before we were ready
     workers: set[int] = set()
     poll = select.poll()
     poll.register(control, select.POLLIN)
@@ -85,7 +83,10 @@ def _warm() -> None:
 
 
 def _fork_requested(control: socket.socket, wake: int, workers: set[int]) -> bool:
-    data, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+    try:
+        data, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+    except ConnectionResetError:  # the supervisor left with our reports unread
+        return False
     if not data:
         return False
     for link in descriptors:
@@ -151,16 +152,15 @@ def _kill_orphans(workers: set[int]) -> None:
 
 def _end(workers: set[int]) -> None:
     """The supervisor is gone.  Workers see their links close and end by themselves; insist."""
-    deadline = 5000
-    poll = select.poll()
-    for pid in list(workers):
-        with contextlib.suppress(OSError):
-            poll.register(os.pidfd_open(pid), select.POLLIN)
-    for _ in range(len(workers)):
-        if not poll.poll(deadline):
-            break
-        with contextlib.suppress(ChildProcessError):
-            workers.discard(os.waitpid(-1, os.WNOHANG)[0])
+    poll, pids = select.poll(), dict[int, int]()
+    for pid in workers:
+        pids[os.pidfd_open(pid)] = pid  # none is reaped yet, so each is still there to be opened
+    for descriptor in pids:
+        poll.register(descriptor, select.POLLIN)
+    while pids and (ready := poll.poll(FAREWELL_MS)):
+        for descriptor, _ in ready:
+            poll.unregister(descriptor)
+            workers.discard(pids.pop(descriptor))
     for pid in workers:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

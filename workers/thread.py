@@ -39,6 +39,7 @@ from protocol.methods import (
     REQUESTS,
     THREAD_STATUS_CHANGED,
     THREAD_TOKEN_USAGE_UPDATED,
+    WARNING,
     Method,
     Notification,
 )
@@ -54,6 +55,7 @@ from protocol.thread import (
     ThreadTokenUsage,
     ThreadTokenUsageUpdatedNotification,
     TokenUsageBreakdown,
+    WarningNotification,
 )
 from protocol.turn import Turn
 from workers import birth
@@ -174,6 +176,26 @@ class LoadedThread:
         shown.preview = shown.preview or preview
         shown.git_info = shown.git_info or self.git_info
         self.show()
+
+    def keep(self, done: Turn, said: str | None, first_token_ms: int | None) -> None:
+        """Write that a turn has ended, and ask the disk to keep what was written."""
+        if self.rollout is None:
+            return
+        problem = self.rollout.turn_ended(done, last_message=said, first_token_ms=first_token_ms)
+        if problem is not None:
+            self.warn(problem)
+        self.nursery.start_soon(self._sync, self.rollout)
+
+    async def _sync(self, rollout: Rollout) -> None:
+        try:
+            await rollout.sync()
+        except OSError as error:
+            self.warn(str(error))
+
+    def warn(self, problem: str) -> None:
+        """Tell the clients and the operator what they must look after themselves."""
+        self.link.send(Log("warning", problem))
+        self.tell(WARNING, WarningNotification(message=problem, thread_id=self.thread.id))
 
     # ---- what clients hear
 

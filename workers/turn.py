@@ -222,10 +222,7 @@ class RunningTurn:
         done.started_at = self.started_at_ms // 1000
         done.completed_at = completed_ms // 1000
         done.duration_ms = completed_ms - self.started_at_ms
-        if self.thread.rollout is not None:
-            self.thread.rollout.turn_ended(
-                done, last_message=self.said, first_token_ms=self.first_token_ms
-            )
+        self.thread.keep(done, self.said, self.first_token_ms)
         self.thread.turn = None
         self.thread.thread.updated_at = done.completed_at
         if self._status != "failed":
@@ -263,6 +260,8 @@ def _check_size(inputs: list[UserInput]) -> None:
 def turn_start(thread: "LoadedThread", params: TurnStartParams) -> TurnStartResponse:
     """While a turn runs this steers it, and answers with an id that never starts (observed)."""
     _check_size(params.input)
+    if thread.stillborn is not None:
+        raise thread.stillborn
     if thread.turn is not None:
         if params.input:
             thread.turn.steered.append(params.input)

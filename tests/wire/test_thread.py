@@ -17,6 +17,7 @@ from protocol.methods import (
     THREAD_RESUME,
     THREAD_START,
     THREAD_STARTED,
+    THREAD_TOKEN_USAGE_UPDATED,
     THREAD_UNSUBSCRIBE,
     TURN_COMPLETED,
     TURN_START,
@@ -67,6 +68,7 @@ async def test_two_clients_of_a_thread_hear_the_same(connect_ws, provider):
     await first.begin(thread)
     await first.next(TURN_COMPLETED)
     await second.call(THREAD_RESUME, ThreadResumeParams(thread.id))
+    await second.next(THREAD_TOKEN_USAGE_UPDATED)  # told once more to who comes later
     before = len(first.heard), len(second.heard)
     turn = await first.begin(thread)
     for client in (first, second):

@@ -1,5 +1,6 @@
 """A turn from start to end, and everything that can go wrong on the way."""
 
+import psutil
 import pytest
 import trio
 import trio.lowlevel
@@ -317,11 +318,17 @@ async def test_a_command_dies_with_its_worker(connect_stdio, provider, project):
             await trio.sleep(0.02)
 
 
+def arguments(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []  # it ends just now
+
+
 async def sleeping(server, argument: str):
     with trio.fail_after(10):
         while True:
-            found = [p for p in server.processes() if p.is_running() and argument in p.cmdline()]
-            if found:
+            if found := [p for p in server.processes() if argument in arguments(p)]:
                 return found
             await trio.sleep(0.02)
 

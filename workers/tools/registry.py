@@ -6,7 +6,6 @@ The order is the reference server's, so that a provider's cache of the request's
 from typing import Any
 
 from protocol.catalogue import ModelInfo
-from protocol.policy import DangerFullAccess
 from protocol.settings import Settings
 from workers.tools import Tool
 from workers.tools.exec import EXEC_COMMAND, WRITE_STDIN
@@ -45,8 +44,7 @@ def web_search(settings: Settings, model: ModelInfo) -> dict[str, Any]:
     """The provider's own tool: it searches, we only show that it did."""
     spec: dict[str, Any] = {
         "type": "web_search",
-        "external_web_access": settings.web_search == "live"
-        or isinstance(settings.sandbox_policy, DangerFullAccess),
+        "external_web_access": settings.web_search == "live",
     }
     if model.web_search_images:
         spec["search_content_types"] = ["text", "image"]

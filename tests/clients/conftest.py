@@ -1,0 +1,89 @@
+"""Real clients, fetched from their registries once and kept beside the installed packages.
+
+Nothing here is a dependency of ours: a machine that cannot have a client skips its tests and says
+what is missing.
+"""
+
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+SDK = "openai-codex==0.163.0"
+SDK_NEEDS = ("pydantic>=2.12", "packaging>=26.2")  # what it declares, but for its own server
+TUI = "@openai/codex@0.130.0-linux-x64"
+TUI_BINARY = "package/vendor/x86_64-unknown-linux-musl/codex/codex"
+
+CACHE = Path(sys.prefix, "clients")
+FETCH_SECONDS = 300  # the terminal UI is 88 MB
+
+
+@pytest.fixture(scope="session")
+def python_sdk() -> Path:
+    """A folder for PYTHONPATH that holds the OpenAI Python SDK without the server it brings."""
+    with _fetched(SDK) as (folder, is_new):
+        if is_new:
+            installer = _installer()
+            _fetch(*installer, "--target", str(folder), "--no-deps", SDK)
+            _fetch(*installer, "--target", str(folder), *SDK_NEEDS)
+    return CACHE / _name(SDK)
+
+
+@pytest.fixture(scope="session")
+def codex_tui() -> Path:
+    """The program of the Codex terminal UI."""
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        pytest.skip(f"{TUI} runs on Linux on x86_64 only")
+    for program in ("tmux", "npm"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is missing, which the Codex terminal UI is driven or got by")
+    with _fetched(TUI) as (folder, is_new):
+        if is_new:
+            _fetch("npm", "pack", "--silent", "--pack-destination", str(folder), TUI)
+            (package,) = folder.glob("*.tgz")
+            with tarfile.open(package) as members:
+                members.extract(TUI_BINARY, folder, filter="data")
+            package.unlink()
+    return CACHE / _name(TUI) / TUI_BINARY
+
+
+@contextmanager
+def _fetched(what: str) -> Iterator[tuple[Path, bool]]:
+    """A folder to fill, which takes its place when that went well; or the one from last time."""
+    place = CACHE / _name(what)
+    if place.exists():
+        yield place, False
+        return
+    CACHE.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=CACHE) as folder:
+        new = Path(folder, "new")
+        new.mkdir()
+        yield new, True
+        new.rename(place)
+
+
+def _name(what: str) -> str:
+    return what.replace("/", "-")
+
+
+def _installer() -> list[str]:
+    if shutil.which("uv"):
+        return ["uv", "pip", "install", "--quiet", "--python", sys.executable]
+    return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+
+
+def _fetch(*command: str) -> None:
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=FETCH_SECONDS)
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr or error.stdout).strip() or f"status {error.returncode}"
+        pytest.skip(f"`{' '.join(command)}` failed: {said.splitlines()[-1]}")
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"`{' '.join(command)}` took more than {FETCH_SECONDS} s")
