@@ -224,14 +224,14 @@ class Home:
         self.path = tempfile.mkdtemp(prefix="atrio-bench-", dir="/var/tmp")
         self.cwd = f"{self.path}/work"
         for name in ("work", "home", "bin"):
-            os.mkdir(f"{self.path}/{name}")
+            Path(self.path, name).mkdir()
         Path(self.path, "home/config.toml").write_text(CONFIG.format(url=url))
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("CODEX_", "OPENAI_"))}
         self.env = {
             **kept,
             "HOME": self.path,
             "CODEX_HOME": f"{self.path}/home",
-            "PATH": _path_without("lsb_release", f"{self.path}/bin"),
+            "PATH": _path_without("lsb_release", Path(self.path, "bin")),
         }
 
     def spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
@@ -278,16 +278,20 @@ def end(process: subprocess.Popen[bytes], *, kind_first: bool = True) -> None:
         process.wait()
 
 
-def _path_without(program: str, folder: str) -> str:
-    """A PATH on which this program is not; its folder is replaced by links to the others."""
-    path = os.environ["PATH"].split(os.pathsep)
+def _path_without(program: str, folder: Path) -> str:
+    """A PATH on which this program is not; its folder is replaced by links to the others.
+
+    The reference 0.130 runs lsb_release on every turn where there is one.
+    """
+    path = [Path(entry) for entry in os.environ["PATH"].split(os.pathsep)]
     for place, entry in enumerate(path):
-        if not os.path.exists(f"{entry}/{program}"):
+        if not (entry / program).exists():
             continue
-        for name in set(os.listdir(entry)) - {program, *os.listdir(folder)}:
-            os.symlink(f"{entry}/{name}", f"{folder}/{name}")
+        for other in entry.iterdir():
+            if other.name != program and not (folder / other.name).is_symlink():
+                (folder / other.name).symlink_to(other)
         path[place] = folder
-    return os.pathsep.join(path)
+    return os.pathsep.join(map(str, path))
 
 
 def _free_port() -> int:

@@ -7,8 +7,13 @@ A burst is one turn whose deltas the provider has all at once; paced ones come o
 
 import argparse
 import selectors
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+
+import msgspec
 
 from bench.client import (
     Client,
@@ -32,7 +37,8 @@ def measure(home: Home, *, deltas: int, subscribers: int, paced: bool) -> Figure
     with home.server(websocket=subscribers > 0) as server:
         client = server.client
         thread_id = client.start_thread(home.cwd)
-        others = [join(server, thread_id, deltas) for _ in range(subscribers - 1)]
+        client.turn(thread_id)  # nobody can join a thread before its first turn
+        others = [join(server, thread_id) for _ in range(subscribers - 1)]
         before = server.cpu_seconds()
         started = time.perf_counter()
         client.start_turn(thread_id)
@@ -46,7 +52,7 @@ def measure(home: Home, *, deltas: int, subscribers: int, paced: bool) -> Figure
     return {**speed, f"{what}: CPU per 100,000 delivered, s": cpu / delivered * 100_000}
 
 
-def join(server: Server, thread_id: str, deltas: int) -> Client:
+def join(server: Server, thread_id: str) -> Client:
     other = Socket(server.port)
     other.hello()
     other.call("thread/resume", {"threadId": thread_id, "excludeTurns": True})
@@ -71,6 +77,20 @@ def count(clients: list[Client], deltas: int) -> None:
                     selector.unregister(key.fileobj)
 
 
+@contextmanager
+def model(deltas: int, pause: float = 0) -> Iterator[str]:
+    """A provider that says one word, and after that many."""
+    responses = [
+        [{"type": "message", "text": "yes", "pause": 0}],
+        [{"type": "message", "text": "word ", "pause": pause, "repeat": deltas}],
+    ]
+    with tempfile.NamedTemporaryFile(suffix=".json") as script:
+        script.write(msgspec.json.encode(responses))
+        script.flush()
+        with provider("--script", script.name) as url:
+            yield url
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="", help="what the lines to be measured begin with")
@@ -78,11 +98,11 @@ def main() -> None:
     lines = {"stdio": 0, "8": 8, "32": 32}
     for name, subscribers in lines.items():
         if name.startswith(options.only):
-            with provider("--deltas", str(BURST)) as url:
+            with model(BURST) as url:
                 run = partial(measure, deltas=BURST, subscribers=subscribers, paced=False)
                 alternate(options, url, run, f"a burst of {BURST:,} deltas")
     if "paced".startswith(options.only):
-        with provider("--deltas", str(PACED), "--rate", str(RATE)) as url:
+        with model(PACED, 1 / RATE) as url:
             run = partial(measure, deltas=PACED, subscribers=0, paced=True)
             alternate(options, url, run, f"{PACED:,} deltas, about {RATE:,}/s")
 

@@ -1,4 +1,4 @@
-"""What a small turn costs: how soon it speaks, and the processor time of all the server's processes.
+"""How soon a small turn speaks, and what it costs all the server's processes.
 
 bench/run turn [--reference PATH] [--server CMD] [--rounds N]
 """

@@ -16,11 +16,13 @@ from protocol import (
     account,
     approval,
     config,
+    dynamic,
     hook,
     initialize,
     item,
     mcp,
     model,
+    question,
     skill,
     thread,
     turn,
@@ -43,6 +45,8 @@ class Method(Generic[P, R]):
     result: type[R]
     by: Scope = "here"
     experimental: bool = False
+    waiting: thread.ThreadActiveFlag | None = None
+    """Of a question to a person: what the thread's status says while it is open."""
 
     def decode(self, params: bytes) -> P:
         """Raises RpcError in the reference server's words."""
@@ -90,8 +94,14 @@ def request(
     return row
 
 
-def ask(name: str, params: type[P], result: type[R]) -> Method[P, R]:
-    row = Method(name, params, result)
+def ask(
+    name: str,
+    params: type[P],
+    result: type[R],
+    *,
+    waiting: thread.ThreadActiveFlag | None = "waitingOnApproval",
+) -> Method[P, R]:
+    row = Method(name, params, result, waiting=waiting)
     assert QUESTIONS.setdefault(name, row) is row, f"{name} declared twice"
     return row
 
@@ -221,6 +231,18 @@ FILE_CHANGE_APPROVAL = ask(
     "item/fileChange/requestApproval",
     approval.FileChangeRequestApprovalParams,
     approval.FileChangeRequestApprovalResponse,
+)
+USER_INPUT = ask(
+    "item/tool/requestUserInput",
+    question.ToolRequestUserInputParams,
+    question.ToolRequestUserInputResponse,
+    waiting="waitingOnUserInput",
+)
+DYNAMIC_TOOL_CALL = ask(
+    "item/tool/call",
+    dynamic.DynamicToolCallParams,
+    dynamic.DynamicToolCallResponse,
+    waiting=None,
 )
 
 # ---- notifications

@@ -14,7 +14,7 @@ from protocol import envelope
 from protocol.approval import ServerRequestResolvedNotification
 from protocol.envelope import Answer
 from protocol.frames import Answered, Ask, Refused
-from protocol.methods import SERVER_REQUEST_RESOLVED
+from protocol.methods import QUESTIONS, SERVER_REQUEST_RESOLVED
 from supervisor.connection import Connection
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class Asks:
 
     def _resolve(self, rid: int | str, question: Question) -> None:
         del self._open[rid]  # pyright: ignore[reportArgumentType] - looked up before
+        if QUESTIONS[question.ask.method].waiting is None:
+            return  # no person was asked, so nothing has to go from a screen (observed)
         thread = question.thread
         done = ServerRequestResolvedNotification(request_id=rid, thread_id=thread.id)
         thread.tell(SERVER_REQUEST_RESOLVED.name, SERVER_REQUEST_RESOLVED.encode(done))

@@ -234,7 +234,7 @@ class Loaded:
         while True:
             with trio.move_on_after(inf if self.busy else grace_seconds) as grace:
                 await self._changed.wait()
-            if grace.cancelled_caught:
+            if grace.cancelled_caught or self.ending:
                 return
 
     async def wait_idle(self) -> None:
@@ -244,5 +244,5 @@ class Loaded:
 
     def rewind(self) -> None:
         """Prepare the spec for a worker that takes the place of a dead one."""
-        self.spec.forked_from = None
+        self.spec.forked_from, self.spec.keep_model = None, True
         self.spec.rollout = self.thread.path if self.thread and self.stored else None

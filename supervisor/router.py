@@ -108,26 +108,24 @@ class Router:
     def _deliver(self, client: Connection, request: Request, result: Struct | Loaded) -> None:
         """Send a handler's answer, or let the thread that it named give it."""
         if isinstance(result, Loaded):
-            result.call(client, request, subscribe=True)
+            self._forward(result, client, request, subscribe=True)
         else:
             client.reply(request.id, _encode(result))
 
-    def _forward(self, loaded: Loaded, client: Connection, request: Request) -> None:
+    def _forward(
+        self, loaded: Loaded, client: Connection, request: Request, *, subscribe: bool = False
+    ) -> None:
         if loaded.worker is not None:
-            loaded.call(client, request)
-            return
+            loaded.call(client, request, subscribe=subscribe)
+        else:
+            self._nursery.start_soon(self._revive, loaded, client, request, subscribe)
 
-        async def revive() -> Loaded:
-            await self._host.threads.revive(loaded)
-            return loaded
-
-        async def later() -> None:
-            try:
-                (await revive()).call(client, request)
-            except RpcError as error:
-                client.refuse(request.id, error)
-
-        self._nursery.start_soon(later)
+    async def _revive(
+        self, loaded: Loaded, client: Connection, request: Request, subscribe: bool
+    ) -> None:
+        """The thread's worker has died: give it another, then pass the request on."""
+        await self._host.threads.revive(loaded)
+        loaded.call(client, request, subscribe=subscribe)
 
 
 def _bug(method: str, error: Exception) -> RpcError:

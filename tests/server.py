@@ -103,7 +103,8 @@ async def serving(
     home: Path, cwd: Path, *flags: str, listen: str = "stdio://", **environment: str
 ) -> AsyncGenerator[Server]:
     """A server, which is ended at the end; no process of it may be left then."""
-    environment = {**os.environ, "CODEX_HOME": str(home), **environment}
+    # HOME too is the test's: a login shell must not run the profile of whoever runs the tests
+    environment = {**os.environ, "HOME": str(cwd), "CODEX_HOME": str(home), **environment}
     async with trio.open_nursery() as nursery:
         process = await trio.lowlevel.open_process(
             [ATRIO, *flags, "app-server", "--listen", listen],

@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec.structs import replace
 
 from protocol import rollout as lines
+from protocol.config import ConfigWarningNotification
 from protocol.errors import INTERNAL_ERROR, RpcError
 from protocol.item import TextInput, UserMessage
-from protocol.methods import THREAD_FORK, THREAD_RESUME, THREAD_START, THREAD_STARTED
+from protocol.methods import (
+    CONFIG_WARNING,
+    THREAD_FORK,
+    THREAD_RESUME,
+    THREAD_START,
+    THREAD_STARTED,
+)
 from protocol.thread import (
+    DynamicToolSpec,
     GitInfo,
     IdleStatus,
     NotLoadedStatus,
@@ -36,6 +44,7 @@ from workers.mailbox import serves
 from workers.provider import ProviderError, open_provider
 from workers.replay import Replay, replay
 from workers.rollout import Rollout
+from workers.tools.dynamic import DynamicTools
 
 if TYPE_CHECKING:
     from workers.thread import LoadedThread
@@ -71,10 +80,16 @@ def _continue(thread: "LoadedThread", loaded: Replay) -> None:
     thread.history = History(spec.history or loaded.items)
     thread.usage, thread.window, thread.turns = loaded.usage, loaded.compactions, loaded.turns
     thread.usage_turn_id = loaded.usage_turn_id
+    thread.dynamic = DynamicTools(_dynamic_tools(thread, loaded))
     thread.told = _told(thread, loaded)
     thread.thread = _describe(thread, loaded)
     if not spec.resumed:
         thread.git_info = git.git_info(thread.settings.cwd)
+
+
+def _dynamic_tools(thread: "LoadedThread", loaded: Replay) -> list[DynamicToolSpec]:
+    """The client's, for as long as there is the thread, and for its forks too (observed)."""
+    return thread.spec.dynamic_tools or (loaded.meta and loaded.meta.dynamic_tools) or []
 
 
 def _told(thread: "LoadedThread", loaded: Replay) -> Told | None:
@@ -149,6 +164,7 @@ def _open(thread: "LoadedThread", loaded: Replay) -> None:
             thread.settings,
             created_at_ms=created_ms,
             base_instructions=base_instructions(thread.settings),
+            dynamic_tools=_dynamic_tools(thread, loaded),
         )
         thread.rollout = Rollout.create(thread.settings.home, meta, created_ms)
         if spec.rollout is not None:
@@ -166,6 +182,7 @@ def _response(kind: type[R], thread: "LoadedThread", turns: list[Turn]) -> R:
     if thread.stillborn is not None:
         raise thread.stillborn
     settings = thread.settings
+    thread.afterwards(partial(_tell_problems, thread))
     return kind(
         thread=replace(thread.thread, turns=turns),
         model=settings.model,
@@ -212,6 +229,17 @@ def thread_fork(thread: "LoadedThread", params: ThreadForkParams) -> ThreadForkR
         thread.afterwards(lambda n: thread.tell_usage(only=n))
     thread.afterwards(partial(_tell_started, thread))
     return response
+
+
+def _tell_problems(thread: "LoadedThread", n: int) -> None:
+    """Rules that could not be read do not hold: the user should know."""
+    for problem in thread.approvals.problems:
+        told = ConfigWarningNotification(
+            summary="Rules could not be read; those of this file do not hold.",
+            details=str(problem),
+            path=str(problem.path),
+        )
+        thread.tell(CONFIG_WARNING, told, only=n)
 
 
 def _tell_started(thread: "LoadedThread", _n: int) -> None:

@@ -16,7 +16,7 @@ from workers.input import skill_items, user_item
 from workers.item import Answer
 from workers.provider import ProviderError
 from workers.tools import Call, Content, ToolFailure, TurnAborted
-from workers.tools.registry import SERVED, offered
+from workers.tools.registry import offered, serving
 
 if TYPE_CHECKING:
     from workers.turn import RunningTurn
@@ -125,7 +125,7 @@ class Conversation:
             thread_id=turn.thread_id,
             turn_id=turn.id,
             items=thread.history.for_request(),
-            tools=offered(turn.settings, self._model),
+            tools=offered(turn.settings, self._model, thread.dynamic),
             instructions=context.base_instructions(turn.settings),
             window=thread.window,
             output_schema=turn.params.output_schema,
@@ -156,9 +156,9 @@ class Conversation:
     async def _serve(self, place: int, item: dict[str, Any]) -> None:
         call = _call(item)
         try:
-            tool = SERVED.get(call.name)
+            tool = serving(call, self._turn.settings, self._model, self._thread.dynamic)
             if tool is None:
-                self._outputs[place] = f"unsupported call: {call.name}"
+                self._outputs[place] = f"unsupported call: {call.namespace or ''}{call.name}"
             elif tool.alone:
                 async with self._alone:
                     self._outputs[place] = await tool.serve(self._turn, call)

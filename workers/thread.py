@@ -68,6 +68,7 @@ from workers.mailbox import HANDLERS
 from workers.provider import Provider, Usage
 from workers.rollout import Rollout
 from workers.tools import Unasked
+from workers.tools.dynamic import DynamicTools
 from workers.tools.sessions import Sessions
 from workers.turn import RunningTurn
 
@@ -80,7 +81,8 @@ _encode = msgspec.json.Encoder().encode
 class Question:
     """A question that waits for the clients."""
 
-    def __init__(self) -> None:
+    def __init__(self, row: Method[Any, Any]) -> None:
+        self.row = row
         self.settled = trio.Event()
         self.result: bytes | None = None
         self.refusal = "nobody is connected to answer"
@@ -108,6 +110,7 @@ class LoadedThread:
         self.stillborn: RpcError | None = None
         self.window = 0  # counts compactions; part of what the provider is told
         self.told: Told | None = None
+        self.dynamic = DynamicTools([])
         self.docs = Docs("", ())
         self._questions: dict[int, Question] = {}
         self._withdrawn: list[int] = []
@@ -222,8 +225,9 @@ class LoadedThread:
         self.set_status(IdleStatus())
 
     def active(self) -> None:
-        waiting: list[ThreadActiveFlag] = ["waitingOnApproval"] if self._questions else []
-        self.set_status(ActiveStatus(active_flags=waiting))
+        open_rows = [question.row for question in self._questions.values()]
+        flags: set[ThreadActiveFlag] = {row.waiting for row in open_rows if row.waiting}
+        self.set_status(ActiveStatus(active_flags=sorted(flags)))
 
     def broken(self) -> None:
         self.set_status(SystemErrorStatus())
@@ -268,9 +272,10 @@ class LoadedThread:
     async def ask(self, row: Method[P, R], params: P) -> R:
         """Ask the clients and wait as long as they take.  Raises Unasked, msgspec.DecodeError."""
         self._calls += 1
-        k, question = self._calls, Question()
+        k, question = self._calls, Question(row)
         self._questions[k] = question
-        self.active()
+        if row.waiting:
+            self.active()
         self.link.send(Ask(k, row.name, _encode(params)))
         try:
             await question.settled.wait()
@@ -278,7 +283,8 @@ class LoadedThread:
             del self._questions[k]
             if not question.settled.is_set():
                 self._withdrawn.append(k)
-        self.active()
+        if row.waiting:
+            self.active()
         if question.result is None:
             raise Unasked(question.refusal)
         return row.decode_result(question.result)

@@ -3,6 +3,7 @@
 `thread/start`, `thread/resume` and `thread/fork` end with a loaded thread, whose worker answers.
 """
 
+from protocol import dynamic
 from protocol.errors import check_thread_id, invalid, no_rollout, unknown_thread
 from protocol.frames import StartThread, Update
 from protocol.ids import new_id
@@ -36,6 +37,7 @@ from supervisor.loaded import Loaded
 
 @serves(THREAD_START)
 async def thread_start(host: Host, client: Connection, params: ThreadStartParams) -> Loaded:
+    dynamic.check(params.dynamic_tools or [])
     return await host.threads.load(
         StartThread(
             thread_id=new_id(),

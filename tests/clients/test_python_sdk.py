@@ -34,7 +34,12 @@ class Programs:
     """Runs programs written against the SDK, each in a process of its own."""
 
     def __init__(self, sdk: Path, home: Path, project: Path) -> None:
-        self._environment = {**os.environ, "PYTHONPATH": str(sdk), "CODEX_HOME": str(home)}
+        self._environment = {
+            **os.environ,
+            "PYTHONPATH": str(sdk),
+            "CODEX_HOME": str(home),
+            "HOME": str(home),  # a command's login shell reads no profile of this machine
+        }
         self._project = project
 
     async def __call__(self, program: str, *arguments: str) -> Any:
@@ -182,6 +187,7 @@ with Codex(config) as codex:
         "before": ["userMessage", "agentMessage"],
         "answer": "As I said: Atrio.",
     }
+    print(_texts(provider.requests[1]))
     assert _texts(provider.requests[1])[-3:] == ["Who are you?", "My name is Atrio.", "Who?"]
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from protocol.catalogue import ModelInfo
 from protocol.settings import Settings
-from workers.tools import Tool
+from workers.tools import Call, Tool
+from workers.tools.dynamic import DynamicTools
 from workers.tools.exec import EXEC_COMMAND, WRITE_STDIN
 from workers.tools.image import VIEW_IMAGE
 from workers.tools.patch import APPLY_PATCH
 from workers.tools.plan import UPDATE_PLAN
+from workers.tools.question import REQUEST_USER_INPUT
 from workers.tools.shell import LOCAL_SHELL, SHELL, SHELL_COMMAND
 
 TOOLS = (
@@ -21,17 +23,38 @@ TOOLS = (
     SHELL,
     LOCAL_SHELL,
     UPDATE_PLAN,
+    REQUEST_USER_INPUT,
     APPLY_PATCH,
     VIEW_IMAGE,
 )
 SERVED: dict[str, Tool] = {tool.name: tool for tool in TOOLS}
 
 
-def offered(settings: Settings, model: ModelInfo) -> list[dict[str, Any]]:
+def offered(settings: Settings, model: ModelInfo, dynamic: DynamicTools) -> list[dict[str, Any]]:
     """What a request's `tools` says."""
+    ours = _ours(settings, model)
+    return ours + dynamic.offered(_names(ours))
+
+
+def serving(call: Call, settings: Settings, model: ModelInfo, dynamic: DynamicTools) -> Tool | None:
+    """Who serves a call: our tool when the model was offered it, else the client's of that name.
+
+    Tools of ours that models know without an offer come last.
+    """
+    ours = SERVED.get(call.name) if call.namespace is None else None
+    if ours is not None and call.name in _names(_ours(settings, model)):
+        return ours
+    return dynamic.find(call) or ours
+
+
+def _names(specs: list[dict[str, Any]]) -> set[str]:
+    return {spec["name"] for spec in specs if "name" in spec}
+
+
+def _ours(settings: Settings, model: ModelInfo) -> list[dict[str, Any]]:
     unified = settings.feature("unified_exec", default=True)
     specs = [tool.spec for tool in ((EXEC_COMMAND, WRITE_STDIN) if unified else (SHELL_COMMAND,))]
-    specs.append(UPDATE_PLAN.spec)
+    specs += [UPDATE_PLAN.spec, REQUEST_USER_INPUT.spec]
     if model.apply_patch_tool:
         specs.append(APPLY_PATCH.spec)
     if settings.web_search != "disabled":
