@@ -4,7 +4,6 @@ from msgspec import UNSET, UnsetType
 
 from protocol.wire import Wire
 
-
 McpServerStatusDetail = Literal["full", "toolsAndAuthOnly"]
 
 

@@ -20,6 +20,8 @@ from protocol import (
     hook,
     initialize,
     item,
+    loading,
+    maintenance,
     mcp,
     model,
     question,
@@ -29,7 +31,7 @@ from protocol import (
 )
 from protocol.envelope import notification
 from protocol.errors import DECODE_ERRORS, invalid, undecodable
-from protocol.wire import Nothing
+from protocol.wire import EXPERIMENTAL, Nothing
 
 P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
@@ -120,10 +122,9 @@ def experimental_fields(shape: type[Struct]) -> list[tuple[str, str, Any]]:
     if shape not in _gates:
         hints = get_type_hints(shape, include_extras=True)
         _gates[shape] = [
-            (f.name, meta.extra["experimental"], f.default)
+            (f.name, f.encode_name, f.default)
             for f in msgspec.structs.fields(shape)
-            for meta in getattr(hints[f.name], "__metadata__", ())
-            if meta.extra and "experimental" in meta.extra
+            if EXPERIMENTAL in getattr(hints[f.name], "__metadata__", ())
         ]
     return _gates[shape]
 
@@ -132,7 +133,7 @@ def check_experimental(row: Method[Any, Any], params: Struct) -> None:
     """Refuse what a client without the `experimentalApi` capability may not use."""
     uses = [row.name] if row.experimental else []
     uses += [
-        name
+        f"{row.name}.{name}"
         for at, name, default in experimental_fields(row.params)
         if getattr(params, at) != default
     ]
@@ -154,9 +155,9 @@ MOCK_EXPERIMENTAL_METHOD = request(
 
 # ---- requests: threads
 
-THREAD_START = request("thread/start", thread.ThreadStartParams, thread.ThreadStartResponse)
-THREAD_RESUME = request("thread/resume", thread.ThreadResumeParams, thread.ThreadResumeResponse)
-THREAD_FORK = request("thread/fork", thread.ThreadForkParams, thread.ThreadForkResponse)
+THREAD_START = request("thread/start", loading.ThreadStartParams, loading.ThreadStartResponse)
+THREAD_RESUME = request("thread/resume", loading.ThreadResumeParams, loading.ThreadResumeResponse)
+THREAD_FORK = request("thread/fork", loading.ThreadForkParams, loading.ThreadForkResponse)
 THREAD_READ = request("thread/read", thread.ThreadReadParams, thread.ThreadReadResponse)
 THREAD_LIST = request("thread/list", thread.ThreadListParams, thread.ThreadListResponse)
 THREAD_LOADED_LIST = request(
@@ -177,6 +178,59 @@ THREAD_UNSUBSCRIBE = request(
 THREAD_ARCHIVE = request("thread/archive", thread.ThreadArchiveParams, thread.ThreadArchiveResponse)
 THREAD_UNARCHIVE = request(
     "thread/unarchive", thread.ThreadUnarchiveParams, thread.ThreadUnarchiveResponse
+)
+
+# ---- requests: what is done to a thread besides talking to it
+
+THREAD_COMPACT_START = request(
+    "thread/compact/start",
+    maintenance.ThreadCompactStartParams,
+    maintenance.ThreadCompactStartResponse,
+    by="thread_id",
+)
+THREAD_ROLLBACK = request(
+    "thread/rollback",
+    maintenance.ThreadRollbackParams,
+    maintenance.ThreadRollbackResponse,
+    by="thread_id",
+)
+THREAD_METADATA_UPDATE = request(
+    "thread/metadata/update",
+    maintenance.ThreadMetadataUpdateParams,
+    maintenance.ThreadMetadataUpdateResponse,
+)
+THREAD_MEMORY_MODE_SET = request(
+    "thread/memoryMode/set",
+    maintenance.ThreadMemoryModeSetParams,
+    maintenance.ThreadMemoryModeSetResponse,
+    experimental=True,
+)
+THREAD_INCREMENT_ELICITATION = request(
+    "thread/increment_elicitation",
+    maintenance.ThreadIncrementElicitationParams,
+    maintenance.ThreadIncrementElicitationResponse,
+    by="thread_id",
+    experimental=True,
+)
+THREAD_DECREMENT_ELICITATION = request(
+    "thread/decrement_elicitation",
+    maintenance.ThreadDecrementElicitationParams,
+    maintenance.ThreadDecrementElicitationResponse,
+    by="thread_id",
+    experimental=True,
+)
+THREAD_BACKGROUND_TERMINALS_CLEAN = request(
+    "thread/backgroundTerminals/clean",
+    maintenance.ThreadBackgroundTerminalsCleanParams,
+    maintenance.ThreadBackgroundTerminalsCleanResponse,
+    by="thread_id",
+    experimental=True,
+)
+THREAD_TURNS_ITEMS_LIST = request(
+    "thread/turns/items/list",
+    maintenance.ThreadTurnsItemsListParams,
+    maintenance.ThreadTurnsItemsListResponse,
+    experimental=True,
 )
 
 # ---- requests: turns

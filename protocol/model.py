@@ -4,7 +4,6 @@ from msgspec import field
 
 from protocol.wire import Wire
 
-
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
 

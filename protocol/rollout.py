@@ -67,6 +67,7 @@ class SessionMeta(Struct):
     model_provider: str | None = None
     base_instructions: BaseInstructions | None = None
     dynamic_tools: list[DynamicToolSpec] | UnsetType | None = UNSET
+    memory_mode: str | UnsetType | None = UNSET
     git: Git | UnsetType | None = UNSET
 
 

@@ -1,19 +1,9 @@
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType, field
 
-from protocol.model import Personality, ReasoningEffort
-from protocol.policy import (
-    ActivePermissionProfile,
-    ApprovalsReviewer,
-    AskForApproval,
-    PermissionProfile,
-    PermissionProfileSelectionParams,
-    SandboxMode,
-    SandboxPolicy,
-)
-from protocol.turn import Turn, TurnEnvironmentParams, TurnItemsView
-from protocol.wire import Wire, experimental
+from protocol.turn import Turn, TurnItemsView
+from protocol.wire import Wire
 
 
 class GitInfo(Wire):
@@ -105,113 +95,6 @@ class DynamicToolSpec(Wire):
 
 
 ThreadStartSource = Literal["startup", "clear"]
-
-
-class ThreadStartParams(Wire):
-    approval_policy: AskForApproval | None = None
-    approvals_reviewer: ApprovalsReviewer | None = None
-    base_instructions: str | None = None
-    config: dict[str, Any] | None = None
-    cwd: str | None = None
-    developer_instructions: str | None = None
-    dynamic_tools: Annotated[
-        list[DynamicToolSpec] | None, experimental("thread/start.dynamicTools")
-    ] = None
-    environments: Annotated[
-        list[TurnEnvironmentParams] | None, experimental("thread/start.environments")
-    ] = None
-    ephemeral: bool | None = None
-    experimental_raw_events: Annotated[bool, experimental("thread/start.experimentalRawEvents")] = (
-        False
-    )
-    mock_experimental_field: Annotated[
-        str | None, experimental("thread/start.mockExperimentalField")
-    ] = None
-    model: str | None = None
-    model_provider: str | None = None
-    permissions: Annotated[
-        PermissionProfileSelectionParams | None, experimental("thread/start.permissions")
-    ] = None
-    persist_extended_history: Annotated[
-        bool, experimental("thread/start.persistExtendedHistory")
-    ] = False
-    personality: Personality | None = None
-    sandbox: SandboxMode | None = None
-    service_name: str | None = None
-    service_tier: str | None = None
-    session_start_source: ThreadStartSource | None = None
-    thread_source: ThreadSource | None = None
-
-
-class ThreadStartResponse(Wire):
-    approval_policy: AskForApproval
-    approvals_reviewer: ApprovalsReviewer
-    cwd: str
-    model: str
-    model_provider: str
-    sandbox: SandboxPolicy
-    thread: Thread
-    active_permission_profile: ActivePermissionProfile | None = None
-    instruction_sources: list[str] = field(default_factory=list[str])
-    permission_profile: PermissionProfile | None = None
-    reasoning_effort: ReasoningEffort | None = None
-    service_tier: str | None = None
-
-
-class ThreadResumeParams(Wire):
-    thread_id: str
-    approval_policy: AskForApproval | None = None
-    approvals_reviewer: ApprovalsReviewer | None = None
-    base_instructions: str | None = None
-    config: dict[str, Any] | None = None
-    cwd: str | None = None
-    developer_instructions: str | None = None
-    exclude_turns: Annotated[bool, experimental("thread/resume.excludeTurns")] = False
-    history: Annotated[list[dict[str, Any]] | None, experimental("thread/resume.history")] = None
-    model: str | None = None
-    model_provider: str | None = None
-    path: Annotated[str | None, experimental("thread/resume.path")] = None
-    permissions: Annotated[
-        PermissionProfileSelectionParams | None, experimental("thread/resume.permissions")
-    ] = None
-    persist_extended_history: Annotated[
-        bool, experimental("thread/resume.persistExtendedHistory")
-    ] = False
-    personality: Personality | None = None
-    sandbox: SandboxMode | None = None
-    service_tier: str | None = None
-
-
-class ThreadResumeResponse(ThreadStartResponse):
-    """The same shape as `thread/start` answers with."""
-
-
-class ThreadForkParams(Wire):
-    thread_id: str
-    approval_policy: AskForApproval | None = None
-    approvals_reviewer: ApprovalsReviewer | None = None
-    base_instructions: str | None = None
-    config: dict[str, Any] | None = None
-    cwd: str | None = None
-    developer_instructions: str | None = None
-    ephemeral: bool = False
-    exclude_turns: Annotated[bool, experimental("thread/fork.excludeTurns")] = False
-    model: str | None = None
-    model_provider: str | None = None
-    path: Annotated[str | None, experimental("thread/fork.path")] = None
-    permissions: Annotated[
-        PermissionProfileSelectionParams | None, experimental("thread/fork.permissions")
-    ] = None
-    persist_extended_history: Annotated[
-        bool, experimental("thread/fork.persistExtendedHistory")
-    ] = False
-    sandbox: SandboxMode | None = None
-    service_tier: str | None = None
-    thread_source: ThreadSource | None = None
-
-
-class ThreadForkResponse(ThreadStartResponse):
-    """The same shape as `thread/start` answers with."""
 
 
 class ThreadReadParams(Wire):

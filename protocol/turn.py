@@ -10,7 +10,7 @@ from protocol.policy import (
     PermissionProfileSelectionParams,
     SandboxPolicy,
 )
-from protocol.wire import Wire, experimental
+from protocol.wire import EXPERIMENTAL, Wire
 
 
 class HttpStatus(Wire):
@@ -82,23 +82,15 @@ class TurnStartParams(Wire):
     thread_id: str
     approval_policy: AskForApproval | None = None
     approvals_reviewer: ApprovalsReviewer | None = None
-    collaboration_mode: Annotated[
-        CollaborationMode | None, experimental("turn/start.collaborationMode")
-    ] = None
+    collaboration_mode: Annotated[CollaborationMode | None, EXPERIMENTAL] = None
     cwd: str | None = None
     effort: ReasoningEffort | None = None
-    environments: Annotated[
-        list[TurnEnvironmentParams] | None, experimental("turn/start.environments")
-    ] = None
+    environments: Annotated[list[TurnEnvironmentParams] | None, EXPERIMENTAL] = None
     model: str | None = None
     output_schema: Any | UnsetType = UNSET
-    permissions: Annotated[
-        PermissionProfileSelectionParams | None, experimental("turn/start.permissions")
-    ] = None
+    permissions: Annotated[PermissionProfileSelectionParams | None, EXPERIMENTAL] = None
     personality: Personality | None = None
-    responsesapi_client_metadata: Annotated[
-        dict[str, str] | None, experimental("turn/start.responsesapiClientMetadata")
-    ] = None
+    responsesapi_client_metadata: Annotated[dict[str, str] | None, EXPERIMENTAL] = None
     sandbox_policy: SandboxPolicy | None = None
     service_tier: str | None = None
     summary: ReasoningSummary | None = None
@@ -112,9 +104,7 @@ class TurnSteerParams(Wire):
     expected_turn_id: str
     input: list[UserInput]
     thread_id: str
-    responsesapi_client_metadata: Annotated[
-        dict[str, str] | None, experimental("turn/steer.responsesapiClientMetadata")
-    ] = None
+    responsesapi_client_metadata: Annotated[dict[str, str] | None, EXPERIMENTAL] = None
 
 
 class TurnSteerResponse(Wire):

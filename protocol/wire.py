@@ -16,6 +16,5 @@ class Nothing(Wire):
     """The empty object: params of a method without any, or an answer that only says "done"."""
 
 
-def experimental(field: str) -> Meta:
-    """Mark a field that needs the `experimentalApi` capability; `field` is `method.field`."""
-    return Meta(extra={"experimental": field})
+# Marks a field that needs the `experimentalApi` capability: Annotated[T, EXPERIMENTAL].
+EXPERIMENTAL = Meta(extra={"experimental": True})

@@ -38,8 +38,9 @@ from protocol.item import (
     ReasoningSummaryTextDeltaNotification,
     TextInput,
 )
+from protocol.loading import ThreadStartParams
 from protocol.methods import INITIALIZE, NOTIFICATIONS, QUESTIONS, THREAD_START, TURN_START, Method
-from protocol.thread import ThreadStartParams, ThreadTokenUsageUpdatedNotification
+from protocol.thread import ThreadTokenUsageUpdatedNotification
 from protocol.turn import ErrorNotification, TurnCompletedNotification, TurnStartParams
 
 P = TypeVar("P", bound=Struct)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from protocol import catalogue
 from protocol.errors import RpcError, invalid
+from protocol.loading import ThreadForkParams, ThreadResumeParams, ThreadStartParams
 from protocol.model import Personality
 from protocol.overrides import absolute, by_selection, tier
 from protocol.policy import (
@@ -18,7 +19,6 @@ from protocol.policy import (
     SandboxMode,
 )
 from protocol.settings import Settings, ShellEnvironment
-from protocol.thread import ThreadForkParams, ThreadResumeParams, ThreadStartParams
 from supervisor import check, features
 from supervisor.config import Config, request_table
 from supervisor.layers import ConfigError, Layer, merged

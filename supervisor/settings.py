@@ -7,9 +7,9 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from protocol.loading import ThreadForkParams, ThreadResumeParams, ThreadStartParams
 from protocol.policy import ReadOnly
 from protocol.settings import Settings
-from protocol.thread import ThreadForkParams, ThreadResumeParams, ThreadStartParams
 from supervisor.config import Config
 from supervisor.connection import Connection
 from supervisor.handlers.initialize import user_agent

@@ -19,6 +19,7 @@ from protocol.errors import RpcError
 from protocol.framing import Lines, Overlong
 from protocol.initialize import ClientInfo, InitializeCapabilities, InitializeParams
 from protocol.item import TextInput
+from protocol.loading import ThreadStartParams
 from protocol.methods import (
     INITIALIZE,
     NOTIFICATIONS,
@@ -28,7 +29,7 @@ from protocol.methods import (
     Method,
     Notification,
 )
-from protocol.thread import Thread, ThreadStartParams
+from protocol.thread import Thread
 from protocol.turn import Turn, TurnStartParams
 
 P = TypeVar("P", bound=Struct)

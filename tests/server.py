@@ -62,10 +62,15 @@ class Server:
         self.processes()
         return only
 
-    def kill(self, process: psutil.Process | None = None) -> None:
-        """SIGKILL for one process, the server when none is named."""
+    async def kill(self, *processes: psutil.Process) -> None:
+        """SIGKILL for these, the server when none is named; return when they are gone."""
         self.processes()
-        os.kill(process.pid if process else self.process.pid, signal.SIGKILL)
+        doomed = list(processes) or [psutil.Process(self.process.pid)]
+        for process in doomed:
+            os.kill(process.pid, signal.SIGKILL)
+        with trio.fail_after(END_SECONDS):
+            while any(map(_is_alive, doomed)):  # noqa: ASYNC110 - as below
+                await trio.sleep(0.001)
 
     async def end(self) -> int:
         """End the server as its users do and wait for it.  Returns the exit status."""
@@ -82,7 +87,7 @@ class Server:
     async def empty(self) -> None:
         """Return once no process of the family is left."""
         with trio.move_on_after(END_SECONDS):
-            while self.left():  # noqa: ASYNC110 - processes of others set no event
+            while self.left():  # noqa: ASYNC110 - they are no children of ours to wait for
                 await trio.sleep(0.02)
             return
         raise AssertionError(f"processes were left behind: {self.left()}")

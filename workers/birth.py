@@ -14,6 +14,14 @@ from protocol import rollout as lines
 from protocol.config import ConfigWarningNotification
 from protocol.errors import INTERNAL_ERROR, RpcError
 from protocol.item import TextInput, UserMessage
+from protocol.loading import (
+    ThreadForkParams,
+    ThreadForkResponse,
+    ThreadResumeParams,
+    ThreadResumeResponse,
+    ThreadStartParams,
+    ThreadStartResponse,
+)
 from protocol.methods import (
     CONFIG_WARNING,
     THREAD_FORK,
@@ -21,19 +29,14 @@ from protocol.methods import (
     THREAD_START,
     THREAD_STARTED,
 )
+from protocol.settings import Provider as ProviderSettings
 from protocol.thread import (
     DynamicToolSpec,
     GitInfo,
     IdleStatus,
     NotLoadedStatus,
     Thread,
-    ThreadForkParams,
-    ThreadForkResponse,
-    ThreadResumeParams,
-    ThreadResumeResponse,
     ThreadStartedNotification,
-    ThreadStartParams,
-    ThreadStartResponse,
 )
 from protocol.turn import Turn
 from workers import docs, git, record
@@ -41,7 +44,7 @@ from workers.context import Told, base_instructions
 from workers.environment import Environment, look
 from workers.history import History, message_text
 from workers.mailbox import serves
-from workers.provider import ProviderError, open_provider
+from workers.provider import Provider, ProviderError
 from workers.replay import Replay, replay
 from workers.rollout import Rollout
 from workers.tools.dynamic import DynamicTools
@@ -244,3 +247,16 @@ def _tell_problems(thread: "LoadedThread", n: int) -> None:
 
 def _tell_started(thread: "LoadedThread", _n: int) -> None:
     thread.tell(THREAD_STARTED, ThreadStartedNotification(thread=thread.thread))
+
+
+def open_provider(provider: ProviderSettings) -> Provider:
+    """The provider that the settings name.  Raises ProviderError for a script that is none."""
+    match provider.wire_api:
+        case "responses":
+            from workers.responses import ResponsesProvider  # noqa: PLC0415 - one is enough
+
+            return ResponsesProvider(provider)
+        case "scripted":
+            from workers.scripted import DEMO, ScriptedProvider, load  # noqa: PLC0415
+
+            return ScriptedProvider(load(provider.script or DEMO))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from protocol.event import web_action
 from protocol.ids import new_id
 from protocol.item import (
     AgentMessage,
@@ -178,19 +179,6 @@ class Answer:
                 return WebSearch(item_id, query_of(action), action)
             case _:
                 return None
-
-
-def web_action(action: dict[str, Any] | None) -> WebSearchAction:
-    """The protocol's form of what the provider's web search did."""
-    match action:
-        case {"type": "search", **rest}:
-            return WebSearchQuery(rest.get("queries"), rest.get("query"))
-        case {"type": "open_page", **rest}:
-            return WebOpenPage(rest.get("url"))
-        case {"type": "find_in_page", **rest}:
-            return WebFindInPage(rest.get("pattern"), rest.get("url"))
-        case _:
-            return WebOther()
 
 
 def query_of(action: WebSearchAction) -> str:

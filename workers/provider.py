@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
-from protocol import settings
 from protocol.account import RateLimitSnapshot
 from protocol.turn import CodexErrorInfo, DetailedErrorInfo, HttpStatus
 
@@ -149,16 +148,3 @@ class Provider(Protocol):
         ...
 
     async def aclose(self) -> None: ...
-
-
-def open_provider(provider: settings.Provider) -> Provider:
-    """The provider that the settings name.  Raises ProviderError for a script that is none."""
-    match provider.wire_api:
-        case "responses":
-            from workers.responses import ResponsesProvider  # noqa: PLC0415 - one is enough
-
-            return ResponsesProvider(provider)
-        case "scripted":
-            from workers.scripted import DEMO, ScriptedProvider, load  # noqa: PLC0415
-
-            return ScriptedProvider(load(provider.script or DEMO))

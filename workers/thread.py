@@ -44,8 +44,8 @@ from protocol.methods import (
     Notification,
 )
 from protocol.thread import (
-    GitInfo,
     ActiveStatus,
+    GitInfo,
     IdleStatus,
     SystemErrorStatus,
     Thread,

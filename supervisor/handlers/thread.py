@@ -7,6 +7,7 @@ from protocol import dynamic
 from protocol.errors import check_thread_id, invalid, no_rollout, unknown_thread
 from protocol.frames import StartThread, Update
 from protocol.ids import new_id
+from protocol.loading import ThreadForkParams, ThreadResumeParams, ThreadStartParams
 from protocol.methods import (
     THREAD_FORK,
     THREAD_LOADED_LIST,
@@ -17,14 +18,11 @@ from protocol.methods import (
     THREAD_UNSUBSCRIBE,
 )
 from protocol.thread import (
-    ThreadForkParams,
     ThreadLoadedListParams,
     ThreadLoadedListResponse,
     ThreadNameUpdatedNotification,
-    ThreadResumeParams,
     ThreadSetNameParams,
     ThreadSetNameResponse,
-    ThreadStartParams,
     ThreadUnsubscribeParams,
     ThreadUnsubscribeResponse,
 )

@@ -93,7 +93,8 @@ with Codex(config) as codex:
     assert told["methods"][0] == "turn/started"
     assert told["methods"][-1] == "turn/completed"
     assert told["second"] == "And four."
-    assert _texts(provider.requests[1])[-3:] == ["Count to three.", "One two three.", "Go on."]
+    said = ["Count to three.", "One two three.", "Go on."]
+    assert [text for text in _texts(provider.requests[1]) if text in said] == said
 
 
 async def test_every_answer_and_notification_of_a_turn_is_of_a_shape_that_the_sdk_knows(
@@ -187,8 +188,8 @@ with Codex(config) as codex:
         "before": ["userMessage", "agentMessage"],
         "answer": "As I said: Atrio.",
     }
-    print(_texts(provider.requests[1]))
-    assert _texts(provider.requests[1])[-3:] == ["Who are you?", "My name is Atrio.", "Who?"]
+    said = ["Who are you?", "My name is Atrio.", "Who?"]
+    assert [text for text in _texts(provider.requests[1]) if text in said] == said
 
 
 def _texts(request: dict[str, Any]) -> list[str]:

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from protocol.initialize import ClientInfo
+from protocol.loading import ThreadForkParams, ThreadResumeParams, ThreadStartParams
 from protocol.policy import ReadOnly, WorkspaceWrite
-from protocol.thread import ThreadForkParams, ThreadResumeParams, ThreadStartParams
 from supervisor.config import Config
 from supervisor.settings import (
     for_fork,

@@ -7,6 +7,7 @@ from protocol.approval import (
     FileChangeRequestApprovalResponse,
 )
 from protocol.item import CommandExecution, FileChange
+from protocol.loading import ThreadResumeParams
 from protocol.methods import (
     COMMAND_APPROVAL,
     FILE_CHANGE_APPROVAL,
@@ -17,7 +18,7 @@ from protocol.methods import (
     TURN_COMPLETED,
     TURN_INTERRUPT,
 )
-from protocol.thread import ActiveStatus, ThreadResumeParams
+from protocol.thread import ActiveStatus
 from protocol.turn import TurnInterruptParams
 from workers.scripted import Patch, ToolCall
 

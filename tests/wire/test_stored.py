@@ -5,6 +5,7 @@ import trio
 
 from protocol.errors import RpcError
 from protocol.item import AgentMessage, UserMessage
+from protocol.loading import ThreadForkParams, ThreadResumeParams
 from protocol.methods import (
     AGENT_MESSAGE_DELTA,
     ITEM_COMPLETED,
@@ -20,10 +21,8 @@ from protocol.methods import (
 )
 from protocol.thread import (
     ThreadArchiveParams,
-    ThreadForkParams,
     ThreadListParams,
     ThreadReadParams,
-    ThreadResumeParams,
     ThreadSetNameParams,
     ThreadTurnsListParams,
     ThreadUnarchiveParams,
@@ -75,7 +74,7 @@ async def test_turns_come_back_after_the_server_was_killed(connect, provider):
     await client.begin(thread, "Two?")
     await client.next(AGENT_MESSAGE_DELTA, lambda delta: delta.delta == "2")
     await client.next(ITEM_COMPLETED, lambda p: isinstance(p.item, AgentMessage))
-    connect.server.kill()
+    await connect.server.kill()
     await client.gone()
     await connect.restart()
     client = await connect()

@@ -6,6 +6,7 @@ import trio
 from protocol.errors import RpcError
 from protocol.ids import new_id
 from protocol.item import TextInput
+from protocol.loading import ThreadResumeParams, ThreadStartParams
 from protocol.methods import (
     AGENT_MESSAGE_DELTA,
     NOTIFICATIONS,
@@ -26,9 +27,7 @@ from protocol.thread import (
     IdleStatus,
     ThreadLoadedListParams,
     ThreadReadParams,
-    ThreadResumeParams,
     ThreadSetNameParams,
-    ThreadStartParams,
     ThreadUnsubscribeParams,
 )
 from protocol.turn import TurnStartParams

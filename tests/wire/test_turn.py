@@ -288,8 +288,7 @@ async def test_the_death_of_a_worker_is_told_and_the_next_turn_works(connect, pr
     await client.next(TURN_COMPLETED)
     turn = await client.begin(thread, "two")
     await client.next(AGENT_MESSAGE_DELTA, lambda delta: delta.turn_id == turn.id)
-    for worker in connect.server.nursery().children():
-        connect.server.kill(worker)
+    await connect.server.kill(*connect.server.nursery().children())
 
     done = await client.next(TURN_COMPLETED)
     assert (done.turn.id, done.turn.status) == (turn.id, "failed")
@@ -309,8 +308,7 @@ async def test_a_command_dies_with_its_worker(connect_stdio, provider, project):
     await client.next(ITEM_STARTED, of_kind(CommandExecution))
     server = connect_stdio.server
     commands = await sleeping(server, "601")
-    for worker in server.nursery().children():
-        server.kill(worker)
+    await server.kill(*server.nursery().children())
     await client.next(TURN_COMPLETED)
 
     with trio.fail_after(10):
@@ -354,17 +352,17 @@ async def test_a_killed_server_leaves_no_process_behind(connect, provider, proje
     if running:
         await client.begin(thread)
         await sleeping(connect.server, "602")
-    connect.server.kill()
+    await connect.server.kill()
     await client.gone()
     await connect.server.empty()
 
 
 async def test_a_message_of_many_pieces_arrives_whole(connect, provider):
     """Ours: no delta is lost or out of order, however they travel together."""
-    provider.says(Message("word ", pause=0, repeat=20_000))
+    provider.says(Message("word ", pause=0, repeat=5_000))
     client = await connect()
     await client.begin(await client.start())
     await client.next(TURN_COMPLETED)
     deltas = [h.params.delta for h in client.heard if h.method == AGENT_MESSAGE_DELTA.name]
 
-    assert "".join(deltas) == "word " * 20_000
+    assert "".join(deltas) == "word " * 5_000
