@@ -33,9 +33,9 @@ class ThreadRollbackResponse(Wire):
 class ThreadMetadataGitInfoUpdateParams(Wire):
     """What is left out stays as it is, null clears."""
 
-    branch: str | None | UnsetType = UNSET
-    origin_url: str | None | UnsetType = UNSET
-    sha: str | None | UnsetType = UNSET
+    branch: str | UnsetType | None = UNSET
+    origin_url: str | UnsetType | None = UNSET
+    sha: str | UnsetType | None = UNSET
 
 
 class ThreadMetadataUpdateParams(Wire):

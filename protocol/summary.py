@@ -11,8 +11,9 @@ from msgspec import UNSET, Struct
 
 from protocol.errors import DECODE_ERRORS
 from protocol.event import UserSaid
+from protocol.meta import amend, git_info
 from protocol.rollout import SessionMeta, kind, unix_ms, wire_source
-from protocol.thread import GitInfo, NamedSource, NotLoadedStatus, SpawnedSource, Thread
+from protocol.thread import NamedSource, NotLoadedStatus, SpawnedSource, Thread
 
 FORMER_PROVIDER = "openai"  # of files from before the provider was written down
 
@@ -65,6 +66,8 @@ def summary(lines: Iterable[bytes]) -> Summary | None:
             match kind(line):
                 case (b"session_meta", _) if meta is None:
                     meta = _meta(line)
+                case (b"session_meta", _) if meta is not None:
+                    amend(meta.payload, _meta(line).payload)
                 case (b"event_msg", b"user_message"):
                     said = _said(line).payload.message
                     return _summary(meta, said or former) if meta else None
@@ -112,15 +115,8 @@ def thread(found: Summary, path: str, updated_at: int, name: str | None = None) 
         agent_nickname=nickname,
         agent_role=role,
         forked_from_id=meta.forked_from_id or None,
-        git_info=_git(meta),
+        git_info=git_info(meta),
         name=name,
         path=path,
         thread_source=meta.thread_source or None,
     )
-
-
-def _git(meta: SessionMeta) -> GitInfo | None:
-    if not meta.git:
-        return None
-    git = meta.git
-    return GitInfo(branch=git.branch, origin_url=git.repository_url, sha=git.commit_hash)

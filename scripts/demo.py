@@ -263,10 +263,10 @@ class Turn:
         match params:
             case FileChangeRequestApprovalParams():
                 decision = "accept" if is_agreed("Apply this patch?") else "decline"
-                self._server.answer(id, FileChangeRequestApprovalResponse(decision))
+                self._server.answer(id, FileChangeRequestApprovalResponse(decision=decision))
             case CommandExecutionRequestApprovalParams():
                 decision = "accept" if is_agreed(f"Run `{params.command}`?") else "decline"
-                self._server.answer(id, CommandExecutionRequestApprovalResponse(decision))
+                self._server.answer(id, CommandExecutionRequestApprovalResponse(decision=decision))
             case _:
                 raise Failed(f"the server asks what the script does not lead to: {params}")
 
@@ -289,12 +289,12 @@ def play(scratch: Path) -> None:
     rules.mkdir(parents=True)
     (rules / "default.rules").write_text(RULE)
     with closing(Server(scratch)) as server:
-        client = ClientInfo("atrio_demo", "1", title="Atrio demo")
-        server.call(INITIALIZE, InitializeParams(client))
+        client = ClientInfo(name="atrio_demo", version="1", title="Atrio demo")
+        server.call(INITIALIZE, InitializeParams(client_info=client))
         here = str(scratch / "project")
         thread = server.call(THREAD_START, ThreadStartParams(cwd=here)).thread
         show(f"> {ASKED}\n", BOLD)
-        server.call(TURN_START, TurnStartParams([TextInput(ASKED)], thread.id))
+        server.call(TURN_START, TurnStartParams(thread_id=thread.id, input=[TextInput(ASKED)]))
         turn = Turn(server).watch().turn
     if turn.status != "completed":
         raise Failed(f"the turn ended as {turn.status}: {turn.error and turn.error.message}")

@@ -1,8 +1,8 @@
 """The table of stored threads: SQLite, used from one thread at a time.
 
 It is a cache of what the files say, so it may be lost, broken or of an older form at any moment:
-then it is made anew.  Only a name and a git info that a client has set are not in the files; names
-are in `session_index.jsonl` besides.
+then it is made anew.  Only the names that clients have given are not in the threads' own files;
+they are in `session_index.jsonl`.
 """
 
 import sqlite3
@@ -15,16 +15,16 @@ import msgspec
 from msgspec import Struct
 
 from protocol.rollout import source_kind
-from protocol.thread import GitInfo, Thread
+from protocol.thread import Thread
 
-VERSION = 1  # of the table; a file of another version is made anew
+VERSION = 2  # of the table; a file of another version is made anew
 BUSY_SECONDS = 5.0  # to wait for another server on the same home
 _SCHEMA = """
 CREATE TABLE threads (
   id TEXT PRIMARY KEY, folder TEXT NOT NULL, file TEXT NOT NULL,
   archived INTEGER NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,
   provider TEXT, kind TEXT, cwd TEXT, preview TEXT, name TEXT,
-  modified INTEGER NOT NULL, size INTEGER NOT NULL, thread BLOB, git BLOB
+  modified INTEGER NOT NULL, size INTEGER NOT NULL, thread BLOB
 ) WITHOUT ROWID;
 CREATE INDEX by_created ON threads (archived, created, id, provider, kind, cwd);
 CREATE INDEX by_updated ON threads (archived, updated, id, provider, kind, cwd);
@@ -35,19 +35,18 @@ CREATE TABLE names (id TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _UPSERT = """
-INSERT INTO threads VALUES (?,?,?,?,?,?,?,?,?,?,(SELECT name FROM names WHERE id = ?1),?,?,?,NULL)
+INSERT INTO threads VALUES (?,?,?,?,?,?,?,?,?,?,(SELECT name FROM names WHERE id = ?1),?,?,?)
 ON CONFLICT (id) DO UPDATE SET folder=excluded.folder, file=excluded.file,
   archived=excluded.archived, created=excluded.created, updated=excluded.updated,
   provider=excluded.provider, kind=excluded.kind, cwd=excluded.cwd, preview=excluded.preview,
   modified=excluded.modified, size=excluded.size, thread=excluded.thread
 """
 _SELECT = """
-SELECT id, folder, file, archived, created, updated, name, modified, size, thread, git FROM threads
+SELECT id, folder, file, archived, created, updated, name, modified, size, thread FROM threads
 """
 
 _encode = msgspec.msgpack.Encoder().encode
 _thread = msgspec.msgpack.Decoder(Thread).decode
-_git = msgspec.msgpack.Decoder(GitInfo).decode
 
 
 class Row(Struct):
@@ -66,7 +65,6 @@ class Row(Struct):
     modified: int
     size: int
     thread: Thread | None
-    git: GitInfo | None = None
 
     @property
     def path(self) -> str:
@@ -80,7 +78,6 @@ class Row(Struct):
             name=self.name,
             path=self.path,
             updated_at=self.updated // 1000,
-            git_info=self.git or self.thread.git_info,
         )
 
 
@@ -148,7 +145,7 @@ class Index:
     # ---- threads
 
     def put(self, rows: Iterable[Row]) -> None:
-        """Enter what is known of files; a name and a git info that were set stay."""
+        """Enter what is known of files; a name that was set stays."""
         self._all(_UPSERT, [_values(row) for row in rows])
 
     def touch(self, rows: Iterable[Row]) -> None:
@@ -164,9 +161,6 @@ class Index:
     def get(self, id: str) -> Row | None:
         found = self._db.execute(f"{_SELECT} WHERE id = ?", (id,)).fetchone()
         return _row(found) if found else None
-
-    def set_git(self, id: str, git: GitInfo) -> None:
-        self._all("UPDATE threads SET git = ? WHERE id = ?", [(_encode(git), id)])
 
     def page(self, page: Page) -> list[Row]:
         """The rows of a page, one more than its limit when there are more."""
@@ -244,7 +238,7 @@ def _values(row: Row) -> tuple[Any, ...]:
 
 
 def _row(found: Sequence[Any]) -> Row:
-    id, folder, file, archived, created, updated, name, modified, size, thread, git = found
+    id, folder, file, archived, created, updated, name, modified, size, thread = found
     return Row(
         id,
         folder,
@@ -256,7 +250,6 @@ def _row(found: Sequence[Any]) -> Row:
         modified,
         size,
         _thread(thread) if thread else None,
-        _git(git) if git else None,
     )
 
 

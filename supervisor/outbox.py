@@ -1,5 +1,7 @@
 """What waits to be written to one client: bounded in bytes, handed over in one piece."""
 
+from collections.abc import Callable
+
 import trio
 
 LIMIT_BYTES = 16 << 20  # one message may be as large as the protocol's largest; see DESIGN.md 7
@@ -10,11 +12,17 @@ class Closed(Exception):
 
 
 class Outbox:
-    """Bytes that are framed already.  `put` never waits; whoever fills it beyond `limit` is told."""
+    """Bytes that are framed already.  `put` never waits; whoever fills it beyond `limit` is told.
+
+    `push` writes at once what the system takes without waiting, and returns how much that was.  It
+    is called only while the writer waits in `take`: a delta that comes alone need not wake it.
+    """
 
     def __init__(self, limit: int = LIMIT_BYTES) -> None:
         self.limit = limit
         self.size = 0
+        self.push: Callable[[bytes], int] | None = None
+        self._idle = False
         self._waiting: list[bytes] = []
         self._filled = trio.Event()
         self._drained = trio.Event()
@@ -27,6 +35,10 @@ class Outbox:
     def put(self, data: bytes) -> None:
         if self._closed:
             return
+        if self.push is not None and self._idle and not self._waiting:
+            data = data[self.push(data) :]
+            if not data:
+                return
         self._waiting.append(data)
         self.size += len(data)
         self._filled.set()
@@ -43,7 +55,9 @@ class Outbox:
             if self._closed:
                 raise Closed
             self._filled = trio.Event()
+            self._idle = True
             await self._filled.wait()
+            self._idle = False
         data = b"".join(self._waiting)
         self._waiting.clear()
         self.size = 0

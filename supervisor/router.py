@@ -14,7 +14,14 @@ from msgspec import Struct
 
 from protocol.envelope import Answer, Request
 from protocol.errors import INTERNAL_ERROR, RpcError, invalid, overloaded
-from protocol.methods import INITIALIZE, REQUESTS, Method, check_experimental
+from protocol.methods import (
+    INITIALIZE,
+    REQUESTS,
+    THREAD_MEMORY_MODE_SET,
+    THREAD_METADATA_UPDATE,
+    Method,
+    check_experimental,
+)
 from supervisor.connection import Connection
 from supervisor.handlers import (
     HANDLERS,
@@ -23,6 +30,7 @@ from supervisor.handlers import (
     hook,
     initialize,
     mcp,
+    metadata,
     model,
     skill,
     stored,
@@ -35,7 +43,10 @@ IN_FLIGHT_LIMIT = 4096  # requests of one client that wait for an answer
 TOTAL_LIMIT = 32768  # and of all clients
 
 # Importing a file enters its handlers.
-SERVING = (account, config, hook, initialize, mcp, model, skill, stored, thread)
+SERVING = (account, config, hook, initialize, mcp, metadata, model, skill, stored, thread)
+
+# Answered by a worker, and yet no reason to listen to its thread from now on.
+QUIET = frozenset((THREAD_METADATA_UPDATE.name, THREAD_MEMORY_MODE_SET.name))
 
 log = logging.getLogger("atrio.router")
 _encode = msgspec.json.Encoder().encode
@@ -108,7 +119,7 @@ class Router:
     def _deliver(self, client: Connection, request: Request, result: Struct | Loaded) -> None:
         """Send a handler's answer, or let the thread that it named give it."""
         if isinstance(result, Loaded):
-            self._forward(result, client, request, subscribe=True)
+            self._forward(result, client, request, subscribe=request.method not in QUIET)
         else:
             client.reply(request.id, _encode(result))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
-from protocol import summary
+from protocol import meta, summary
 from protocol.errors import DECODE_ERRORS
 from protocol.rollout import (
     ARCHIVED_SESSIONS,
@@ -26,6 +26,7 @@ from supervisor.index import Index, Row
 
 SETTLED_NS = 2_000_000_000  # a folder that changed later may change again within the same tick
 READ_BYTES = 1 << 15  # what a thread's beginning usually fits into
+TAIL_BYTES = 1 << 18  # in which changes of git info are looked for, when no table knows of them
 STEP_FILES = 50  # read in one step
 
 _indexed = msgspec.json.Decoder(IndexedName).decode
@@ -102,6 +103,9 @@ def examine(path: str) -> Row | None:
         with open(path, "rb", READ_BYTES) as opened:  # noqa: PTH123 - as above
             stat = os.fstat(opened.fileno())
             found = summary.summary(opened)
+            if found is not None and stat.st_size > opened.tell():
+                opened.seek(max(opened.tell(), stat.st_size - TAIL_BYTES))
+                meta.amend_from(found.meta, opened)
     except OSError:
         return None
     ms = stat.st_mtime_ns // 1_000_000

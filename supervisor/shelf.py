@@ -5,18 +5,21 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
+from protocol import meta
 from protocol.rollout import (
     ARCHIVED_SESSIONS,
     SESSION_INDEX,
     SESSIONS,
     IndexedName,
+    SessionMeta,
     dated_path,
     encode,
+    line,
     now,
 )
-from protocol.thread import GitInfo, NotLoadedStatus, Thread
+from protocol.thread import NotLoadedStatus, Thread
 from supervisor import scan
 from supervisor.index import Index, Page, Row
 
@@ -151,15 +154,22 @@ class Shelf:
     # ---- changes
 
     def set_name(self, id: str, name: str) -> None:
-        line = encode(IndexedName(id, name, now()))
         with (self._home / SESSION_INDEX).open("ab+") as file:
-            if file.tell() and not _ends_line(file.fileno(), file.tell()):
-                line = b"\n" + line
-            file.write(line)
+            _append(file, encode(IndexedName(id, name, now())))
         scan.read_names(self._index, self._home)
 
-    def set_git(self, id: str, git: GitInfo) -> None:
-        self._index.set_git(id, git)
+    def amend(self, id: str, change: Callable[[SessionMeta], None]) -> Row | None:
+        """Let the file of a thread without a worker say what `change` makes of its meta."""
+        row = self.read(id)
+        found = meta.read(row.path) if row is not None else None
+        if row is None or row.thread is None or found is None:
+            return None
+        change(found)
+        with Path(row.path).open("ab+") as file:
+            _append(file, encode(line("session_meta", found)))
+        row.thread.git_info = meta.git_info(found)
+        self._index.put([row])
+        return row if self._check(row) else None
 
     def archive(self, id: str) -> bool:
         row = self.read(id)
@@ -180,6 +190,13 @@ class Shelf:
         Path(row.path).rename(target)
         row.folder, row.archived = str(target.parent), scan.is_archived(str(target))
         self._index.put([row])
+
+
+def _append(file: BinaryIO, data: bytes) -> None:
+    """Write a line behind the others, of which the last may be torn."""
+    if file.tell() and not _ends_line(file.fileno(), file.tell()):
+        data = b"\n" + data
+    file.write(data)
 
 
 def _ends_line(file: int, size: int) -> bool:

@@ -12,6 +12,7 @@ import stat
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import trio
@@ -144,7 +145,10 @@ async def converse(connection: Client, stdin: Input, stdout: Output) -> None:
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(speak)
+        if isinstance(stdout, trio.lowlevel.FdStream):
+            connection.outbox.push = partial(_push, stdout)
         await _read(connection, stdin)
+        connection.outbox.push = None  # the last answer must come to the writer's notice
         ended.set()
         if connection.in_flight:
             await trio.sleep(ANSWER_SECONDS)
@@ -176,6 +180,14 @@ def _take(connection: Client, line: bytes | Overlong) -> None:
         log.warning("ignored %s on stdin; send less in one message", line)
     else:
         connection.receive(line)
+
+
+def _push(stdout: trio.lowlevel.FdStream, data: bytes) -> int:
+    """Write what fits; that the client has gone is for the writer to find out."""
+    try:
+        return os.write(stdout.fileno(), data)
+    except OSError:
+        return 0
 
 
 async def _write(connection: Client, stdout: Output, ended: trio.Event) -> None:

@@ -19,8 +19,8 @@ from uuid import UUID
 import trio
 
 from protocol.errors import INTERNAL_ERROR, RpcError, invalid
-from protocol.rollout import stamp, unix_ms
-from protocol.thread import GitInfo, Thread, ThreadListParams, ThreadListResponse
+from protocol.rollout import SessionMeta, stamp, unix_ms
+from protocol.thread import Thread, ThreadListParams, ThreadListResponse
 
 if TYPE_CHECKING:
     from supervisor.index import Page, Row
@@ -109,9 +109,13 @@ class Store:
         """Name the thread, for the reference server too."""
         await self._ask(lambda shelf: shelf.set_name(thread_id, name))
 
-    async def set_git(self, thread_id: str, git: GitInfo) -> None:
-        """Let the thread show another git info than the one it was born with."""
-        await self._ask(lambda shelf: shelf.set_git(thread_id, git))
+    async def amend(self, thread_id: str, change: Callable[[SessionMeta], None]) -> Thread | None:
+        """Write down a change of what a thread's file says of it; None when there is no such file.
+
+        Only while the thread has no worker, which is its file's only writer otherwise.
+        """
+        row = await self._ask(lambda shelf: shelf.amend(thread_id, change))
+        return row.shown() if row else None
 
     async def archive(self, thread_id: str) -> bool:
         """Put the thread's file away; False when there is none among the others."""

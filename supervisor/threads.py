@@ -99,7 +99,7 @@ class Threads:
             while heard := await worker.receive():
                 thread.hear(heard)
             nursery.cancel_scope.cancel()
-        await worker.close()
+        worker.close()
         if not thread.ending:
             log.error("the worker %s of thread %s died", worker.pid, thread.id)
             thread.lose()

@@ -193,7 +193,12 @@ class Client:
         capabilities = InitializeCapabilities(
             experimental_api=experimental, opt_out_notification_methods=without
         )
-        return await self.call(INITIALIZE, InitializeParams(ClientInfo("test", "1"), capabilities))
+        return await self.call(
+            INITIALIZE,
+            InitializeParams(
+                client_info=ClientInfo(name="test", version="1"), capabilities=capabilities
+            ),
+        )
 
     async def start(self, **params: Any) -> Thread:
         return (await self.call(THREAD_START, ThreadStartParams(**params))).thread
@@ -201,7 +206,11 @@ class Client:
     async def begin(self, thread: Thread | str, text: str = "Hello", **params: Any) -> Turn:
         """Start a turn."""
         id = thread if isinstance(thread, str) else thread.id
-        return (await self.call(TURN_START, TurnStartParams([TextInput(text)], id, **params))).turn
+        return (
+            await self.call(
+                TURN_START, TurnStartParams(thread_id=id, input=[TextInput(text)], **params)
+            )
+        ).turn
 
     # ---- the wire
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from protocol.methods import NOTIFICATIONS, QUESTIONS, REQUESTS
+from tests.requirements import DUTIES
 
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
@@ -130,3 +131,34 @@ def test_the_version_is_the_same_everywhere():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == VERSION
+
+
+def tests_of(file: Path) -> dict[str, str]:
+    """The tests of a file with their docstrings."""
+    return {
+        node.name: ast.get_docstring(node) or ""
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+    }
+
+
+def test_each_duty_is_held_by_tests_that_exist():
+    """Ours: the manifest and the tests must not drift apart."""
+    known = {
+        f"wire/{file.name}::{name}" for file in sources("tests/wire") for name in tests_of(file)
+    }
+
+    assert {test for duty in DUTIES.values() for test in duty.tests} <= known
+
+
+def test_each_test_of_the_whole_server_says_where_its_duty_comes_from():
+    """House style: observed in the reference server, or ours."""
+    homeless = [
+        f"{file.name}::{name}"
+        for file in sources("tests/wire")
+        for name, text in tests_of(file).items()
+        if not text.startswith(("Observed", "Ours"))
+    ]
+
+    assert homeless == []

@@ -99,7 +99,9 @@ class Approvals:
                 verdict = await self._settle(turn, request, found, found.reason)
                 return replace(verdict, sandboxed=not self._leaves(turn.settings, request))
 
-    async def retry(self, turn: Turn, request: CommandRequest, first: Verdict) -> Verdict | None:
+    async def retry(
+        self, turn: Turn, request: CommandRequest, first: Verdict, reason: str = RETRY
+    ) -> Verdict | None:
         """May the command run again without the sandbox, which seems to have stopped it?
 
         `first` is what `command` said.  None when the failure stands and nobody is to be asked.
@@ -110,7 +112,7 @@ class Approvals:
         if first.agreed:
             return replace(first, sandboxed=False)
         found = self._judge(turn.settings, request)
-        verdict = await self._settle(turn, request, found, RETRY)
+        verdict = await self._settle(turn, request, found, reason)
         return replace(verdict, sandboxed=False)
 
     def _judge(self, settings: Settings, request: CommandRequest) -> Judgement:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from protocol import rollout as lines
 from protocol.config import ConfigWarningNotification
 from protocol.errors import INTERNAL_ERROR, RpcError
 from protocol.item import TextInput, UserMessage
@@ -22,6 +21,7 @@ from protocol.loading import (
     ThreadStartParams,
     ThreadStartResponse,
 )
+from protocol.meta import git_info
 from protocol.methods import (
     CONFIG_WARNING,
     THREAD_FORK,
@@ -32,7 +32,6 @@ from protocol.methods import (
 from protocol.settings import Provider as ProviderSettings
 from protocol.thread import (
     DynamicToolSpec,
-    GitInfo,
     IdleStatus,
     NotLoadedStatus,
     Thread,
@@ -84,7 +83,7 @@ def _continue(thread: "LoadedThread", loaded: Replay) -> None:
     thread.usage, thread.window, thread.turns = loaded.usage, loaded.compactions, loaded.turns
     thread.usage_turn_id = loaded.usage_turn_id
     thread.dynamic = DynamicTools(_dynamic_tools(thread, loaded))
-    thread.told = _told(thread, loaded)
+    thread.told = told(thread, loaded)
     thread.thread = _describe(thread, loaded)
     if not spec.resumed:
         thread.git_info = git.git_info(thread.settings.cwd)
@@ -95,7 +94,7 @@ def _dynamic_tools(thread: "LoadedThread", loaded: Replay) -> list[DynamicToolSp
     return thread.spec.dynamic_tools or (loaded.meta and loaded.meta.dynamic_tools) or []
 
 
-def _told(thread: "LoadedThread", loaded: Replay) -> Told | None:
+def told(thread: "LoadedThread", loaded: Replay) -> Told | None:
     """What the model knows; None (tell it all again) when its rights are not what they were."""
     settings, was = thread.settings, loaded.context
     if was is None or not loaded.told:
@@ -128,16 +127,10 @@ def _describe(thread: "LoadedThread", loaded: Replay) -> Thread:
         cli_version=(meta.cli_version if meta and not forked else thread.settings.cli_version),
         source=spec.source,
         thread_source=spec.thread_source,
-        git_info=_git(meta) if meta and not forked else None,
+        git_info=git_info(meta) if meta and not forked else None,
         name=spec.name,
         turns=[],
     )
-
-
-def _git(meta: lines.SessionMeta) -> GitInfo | None:
-    if not isinstance(meta.git, lines.Git):
-        return None
-    return GitInfo(meta.git.branch, meta.git.repository_url, meta.git.commit_hash)
 
 
 def _preview(thread: "LoadedThread", turns: list[Turn]) -> str:

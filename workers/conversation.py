@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from protocol import catalogue
-from workers import context, request
+from workers import context, request, tokens
+from workers.compaction import compact, due
 from workers.history import ABORTED, message, output
 from workers.input import skill_items, user_item
 from workers.item import Answer
 from workers.provider import ProviderError
-from workers.tools import Call, Content, ToolFailure, TurnAborted
+from workers.retry import retrying
+from workers.tools import Call, Content, Tool, ToolFailure, TurnAborted
 from workers.tools.registry import offered, serving
 
 if TYPE_CHECKING:
     from workers.turn import RunningTurn
-
-BACKOFF_S = 0.2  # before the first retry of a stream, doubled for each further one
 
 
 class Conversation:
@@ -34,25 +34,29 @@ class Conversation:
         self._outputs: dict[int, Content] = {}
         self._broken: OSError | None = None
         self._nursery: trio.Nursery
-        self._alone = trio.Lock()  # held by tools that change things; commands may overlap
+        self._serving: list[tuple[bool, trio.Event]] = []  # of each call: alone?, done
         self._model = catalogue.describe(turn.settings.model)
 
     async def run(self) -> None:
         """Raises ProviderError when the model cannot be had."""
-        self._prepare()
+        self._record_start()
         try:
+            if due(self._thread):
+                await compact(self._turn)
+            self._prepare()
             while True:
                 await self._respond()
                 if not self._calls and not self._turn.steered:
                     return
                 self._settle()
+                if due(self._thread):
+                    await compact(self._turn, midway=True)
                 self._hear_steered()
         except BaseException:
             self._abandon()
             raise
 
-    def _prepare(self) -> None:
-        """Tell the model where it is and what the user says."""
+    def _record_start(self) -> None:
         turn, thread = self._turn, self._thread
         if thread.rollout is not None:
             thread.rollout.turn_started(
@@ -61,6 +65,10 @@ class Conversation:
                 context_window=self._window,
                 started_at_ms=turn.started_at_ms,
             )
+
+    def _prepare(self) -> None:
+        """Tell the model where it is and what the user says."""
+        turn, thread = self._turn, self._thread
         told, thread.told = context.items(thread.told, turn.settings, thread.docs)
         for item in told:
             turn.remember(item)
@@ -89,25 +97,29 @@ class Conversation:
 
     async def _respond(self) -> None:
         """One response, tried again as often as the provider's settings allow."""
-        limit, attempt = self._turn.settings.provider.stream_max_retries, 0
-        while True:
-            try:
-                return await self._try()
-            except ProviderError as error:
-                if not error.retry or attempt >= limit:
-                    raise
-                attempt += 1
-                self._turn.warn_retry(error, attempt, limit)
-                self._settle()
-                await trio.sleep(error.delay_s or BACKOFF_S * 2 ** (attempt - 1))
+        try:
+            await retrying(self._turn, self._try)
+        except ProviderError as error:
+            if error.info == "contextWindowExceeded":
+                self._overflow()
+            raise
+
+    def _overflow(self) -> None:
+        """The context is full; so the next turn begins with a compaction."""
+        thread = self._thread
+        thread.usage = tokens.overflowed(self._window)
+        if thread.rollout is not None:
+            thread.rollout.token_count(thread.usage)
+        thread.tell_usage(self._turn.id)
 
     async def _try(self) -> None:
+        self._settle()
         turn = self._turn
         mode = turn.settings.collaboration_mode
         plan = mode is not None and mode.mode == "plan"
         answer = Answer(turn, plan_mode=plan)
         failure: ProviderError | OSError | None = None
-        self._calls, self._outputs, self._broken = [], {}, None
+        self._calls, self._outputs, self._serving, self._broken = [], {}, [], None
         turn.called = self._called
         async with trio.open_nursery() as self._nursery:
             try:
@@ -138,7 +150,8 @@ class Conversation:
             async for batch in batches:
                 if turn.first_token_ms is None:
                     turn.first_token_ms = time.time_ns() // 1_000_000 - turn.started_at_ms
-                answer.take(batch)
+                with thread.link.together():
+                    answer.take(batch)
                 await thread.link.wait_room()
         if answer.usage is not None:
             thread.count(turn.id, answer.usage, self._window)
@@ -150,29 +163,41 @@ class Conversation:
 
     def _called(self, item: dict[str, Any]) -> None:
         """The model has made a call: serve it while the response goes on."""
+        call, place = _call(item), len(self._calls)
         self._calls.append(item)
-        self._nursery.start_soon(self._serve, len(self._calls) - 1, item)
+        tool = serving(call, self._turn.settings, self._model, self._thread.dynamic)
+        self._serving.append((tool is not None and tool.alone, trio.Event()))
+        if tool is None:
+            self._outputs[place] = f"unsupported call: {call.namespace or ''}{call.name}"
+            self._serving[place][1].set()
+        else:
+            self._nursery.start_soon(self._serve, place, tool, call)
 
-    async def _serve(self, place: int, item: dict[str, Any]) -> None:
-        call = _call(item)
+    async def _serve(self, place: int, tool: Tool, call: Call) -> None:
+        await self._wait_clear(place)
         try:
-            tool = serving(call, self._turn.settings, self._model, self._thread.dynamic)
-            if tool is None:
-                self._outputs[place] = f"unsupported call: {call.namespace or ''}{call.name}"
-            elif tool.alone:
-                async with self._alone:
-                    self._outputs[place] = await tool.serve(self._turn, call)
-            else:
-                self._outputs[place] = await tool.serve(self._turn, call)
+            self._outputs[place] = await tool.serve(self._turn, call)
         except ToolFailure as failure:
             self._outputs[place] = str(failure)
         except TurnAborted:
             self._turn.scope.cancel()
         except OSError as error:  # the thread's file cannot be written; the turn cannot go on
             self._broken = error
+        finally:
+            self._serving[place][1].set()
+
+    async def _wait_clear(self, place: int) -> None:
+        """Return once no earlier call is in the way: commands overlap, all else comes in order."""
+        alone, _ = self._serving[place]
+        for was_alone, done in self._serving[:place]:
+            if alone or was_alone:
+                await done.wait()
 
     def _settle(self) -> None:
-        """Put the outputs into the history, in the order of the calls."""
+        """Put advice and outputs into the history, these in the order of the calls."""
+        advice, self._turn.advice = self._turn.advice, []
+        for text in advice:
+            self._turn.remember(message("user", text))
         for place, item in enumerate(self._calls):
             if place in self._outputs:
                 self._turn.remember(output(item, self._outputs[place]))

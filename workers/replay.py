@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 import msgspec
 from msgspec import Struct, field
 
+from protocol import meta
 from protocol.errors import DECODE_ERRORS
 from protocol.event import TokenCount
 from protocol.rollout import Compacted, SessionMeta, TurnContext, kind
@@ -44,10 +45,6 @@ class Replay(Struct):
     compactions: int = 0
 
 
-class _MetaLine(Struct):
-    payload: SessionMeta
-
-
 class _ContextLine(Struct):
     payload: TurnContext
 
@@ -64,7 +61,6 @@ class _ItemLine(Struct):
     payload: dict[str, Any]
 
 
-_meta = msgspec.json.Decoder(_MetaLine)
 _context = msgspec.json.Decoder(_ContextLine)
 _compacted = msgspec.json.Decoder(_CompactedLine)
 _usage = msgspec.json.Decoder(_UsageLine)
@@ -94,9 +90,10 @@ class _Places:
     def take(self, line: bytes) -> None:
         start = self.transcript.offset
         match self.transcript.take(line):
-            case (b"session_meta", _) if self.meta is None:  # a fork has its source's too
-                read = _decoded(_meta, line)
-                self.meta = read.payload if read else None
+            case (b"session_meta", _) if found := meta.decode(line):
+                if self.meta is None:
+                    self.meta = found
+                meta.amend(self.meta, found)
             case (b"turn_context", _):
                 self.contexts.append(start)
             case (b"compacted", _):

@@ -58,7 +58,7 @@ from protocol.thread import (
     WarningNotification,
 )
 from protocol.turn import Turn
-from workers import birth
+from workers import birth, maintenance
 from workers.approval import Approvals
 from workers.context import Told
 from workers.docs import Docs
@@ -74,6 +74,9 @@ from workers.turn import RunningTurn
 
 P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
+
+# Importing a file enters its handlers.
+SERVING = (birth, maintenance)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -108,6 +111,7 @@ class LoadedThread:
         self.git_info: GitInfo | None = None  # told once the thread is on disk (observed)
         self.turns: list[Turn] = []  # those that the file had when it was loaded
         self.stillborn: RpcError | None = None
+        self.elicitations = 0  # questions that clients ask on their own, at the moment
         self.window = 0  # counts compactions; part of what the provider is told
         self.told: Told | None = None
         self.dynamic = DynamicTools([])
@@ -136,7 +140,7 @@ class LoadedThread:
 
     def _call(self, n: int, method: str, params: bytes) -> None:
         try:
-            result = HANDLERS[method](self, REQUESTS[method].decode(params))
+            result = self._answer(method, params)
         except RpcError as error:
             self.link.send(Failed(n, error.code, error.message, error.data))
         except Exception as error:  # noqa: BLE001 - one of the two places that catch broadly
@@ -147,6 +151,11 @@ class LoadedThread:
         following, self._afterwards = self._afterwards, []
         for tell in following:
             tell(n)
+
+    def _answer(self, method: str, params: bytes) -> Struct:
+        if self.stillborn is not None:
+            raise self.stillborn
+        return HANDLERS[method](self, REQUESTS[method].decode(params))
 
     def _update(self, name: str | None, path: str | None) -> None:
         self.thread.name = name or self.thread.name

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 import trio
 from msgspec import Struct
 
@@ -37,8 +38,12 @@ from protocol.methods import (
 )
 from protocol.overrides import turn_overrides
 from protocol.settings import Settings
+from protocol.thread import SystemErrorStatus
 from protocol.turn import (
+    ActiveTurnNotSteerable,
+    DetailedErrorInfo,
     ErrorNotification,
+    NonSteerableTurnKind,
     RawResponseItemCompletedNotification,
     Turn,
     TurnCompletedNotification,
@@ -74,6 +79,8 @@ def _ms() -> int:
 class RunningTurn:
     """What its tools and its conversation may do; see `workers.tools.Turn`."""
 
+    kind: NonSteerableTurnKind | None = None  # what it is when it takes no input of the user
+
     def __init__(self, thread: "LoadedThread", params: TurnStartParams) -> None:
         self.id = new_id()
         self.thread = thread
@@ -84,6 +91,7 @@ class RunningTurn:
         self.diff = TurnDiff(thread.settings.cwd)
         self.started_at_ms = _ms()
         self.steered: list[list[UserInput]] = []
+        self.advice: list[str] = []  # for the model, ahead of the outputs of its calls
         self.said: str | None = None  # the last message of the assistant
         self.first_token_ms: int | None = None
         self.called: Callable[[dict[str, Any]], None]  # set by the conversation
@@ -126,6 +134,9 @@ class RunningTurn:
 
     async def ask(self, row: Method[P, R], params: P) -> R:
         return await self.thread.ask(row, params)
+
+    def advise(self, text: str) -> None:
+        self.advice.append(text)
 
     def record(self, event: dict[str, Any]) -> None:
         if self.thread.rollout is not None:
@@ -182,7 +193,7 @@ class RunningTurn:
     async def run(self) -> None:
         """Begin, converse, end; whatever happens, say how it ended."""
         try:
-            if not self.params.input:
+            if not self.params.input and self.kind is None:
                 self._fail(TurnError("input must not be empty", codex_error_info="badRequest"))
                 return
             self._begin()
@@ -199,7 +210,7 @@ class RunningTurn:
 
     async def _converse(self) -> None:
         try:
-            await Conversation(self).run()
+            await self.work()
             self._status = "completed"
         except ProviderError as error:
             self._fail(TurnError(message=error.message, codex_error_info=error.info))
@@ -208,6 +219,10 @@ class RunningTurn:
         except Exception as error:  # noqa: BLE001 - the other place that catches broadly
             self.thread.report(error)
             self._fail(TurnError(message=f"Atrio failed: {error!r}"))
+
+    async def work(self) -> None:
+        """Raises ProviderError, OSError."""
+        await Conversation(self).run()
 
     def _fail(self, error: TurnError) -> None:
         self._status, self._error = "failed", error
@@ -225,10 +240,10 @@ class RunningTurn:
         self.thread.keep(done, self.said, self.first_token_ms)
         self.thread.turn = None
         self.thread.thread.updated_at = done.completed_at
-        if self._status != "failed":
-            self.thread.idle()
+        if isinstance(self.thread.thread.status, SystemErrorStatus):
+            self.thread.show()  # a failed turn or rollback shows until the next turn (observed)
         else:
-            self.thread.show()
+            self.thread.idle()
         self.tell(TURN_COMPLETED, TurnCompletedNotification(thread_id=self.thread_id, turn=done))
         self.thread.withdraw()
         self.ended.set()
@@ -256,13 +271,22 @@ def _check_size(inputs: list[UserInput]) -> None:
         )
 
 
+def _check_steerable(turn: RunningTurn) -> None:
+    if turn.kind is not None:
+        info = DetailedErrorInfo(active_turn_not_steerable=ActiveTurnNotSteerable(turn.kind))
+        refusal = TurnError(f"cannot steer a {turn.kind} turn", codex_error_info=info)
+        raise invalid(refusal.message, msgspec.to_builtins(refusal))
+
+
 @serves(TURN_START)
 def turn_start(thread: "LoadedThread", params: TurnStartParams) -> TurnStartResponse:
-    """While a turn runs this steers it, and answers with an id that never starts (observed)."""
+    """While a turn runs this steers it, and answers with an id that never starts (observed).
+
+    Ours: what cannot be steered refuses it; the reference server accepts and forgets the input.
+    """
     _check_size(params.input)
-    if thread.stillborn is not None:
-        raise thread.stillborn
     if thread.turn is not None:
+        _check_steerable(thread.turn)
         if params.input:
             thread.turn.steered.append(params.input)
         return TurnStartResponse(
@@ -287,6 +311,7 @@ def turn_steer(thread: "LoadedThread", params: TurnSteerParams) -> TurnSteerResp
         )
     if not params.input:
         raise invalid("input must not be empty")
+    _check_steerable(thread.turn)
     thread.turn.steered.append(params.input)
     return TurnSteerResponse(turn_id=thread.turn.id)
 

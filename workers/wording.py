@@ -104,3 +104,22 @@ SKILLS = (
     "in a sentence and do without. Skills that you can use:"
 )
 RULE_ADDED = "From now on commands that begin like this run without a question: {prefix}"
+
+COMPACT = (
+    "The context is nearly full, so this conversation ends here and another assistant goes on "
+    "with the task. It will see the user's messages and what you write now, and nothing else. "
+    "Write it a handover: what the user wants and in which constraints; what has been done, with "
+    "the files, commands and results that matter; what was found out, decided and tried in vain; "
+    "what is still to be done, the next step first. Quote names, paths, numbers and errors "
+    "exactly. Say what is unsure. Be brief, do not address the user, and call no tools."
+)
+COMPACTED = (
+    "[Handover] The conversation up to here was too long to keep. This is the handover that was "
+    "written at that point. Build on it, do not repeat what it says is done, and look again at "
+    "files before you rely on their contents."
+)
+NO_SUMMARY = "(No handover was written. Look at the state of the project before you go on.)"
+COMPACTION_WARNING = (
+    "The conversation was condensed to make room in the model's context. Details may be lost with "
+    "each time; a new thread for a new task gives better answers."
+)

@@ -38,7 +38,7 @@ class Terminals:
         """Run a program in the project.  Its HOME is empty, so no profile slows its shells."""
         settings = ["-e", f"CODEX_HOME={home}", "-e", f"HOME={home}"]
         self._run("new-session", "-d", "-s", name, *SIZE, "-c", str(self.project), *settings,
-                  shlex.join(command))  # fmt: skip
+                  *command)  # fmt: skip
 
     def types(self, name: str, text: str) -> None:
         """Paste a text and send it off: of typed letters a UI may take Enter for one more."""
@@ -83,7 +83,9 @@ class Terminals:
         family = programs + [p for program in programs for p in program.children(recursive=True)]
         for program in programs:
             program.terminate()
-        _, left = psutil.wait_procs(family, timeout=END_SECONDS)
+        end = time.monotonic() + END_SECONDS
+        while (left := [p for p in family if _is_alive(p)]) and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)
         for process in left:
             process.kill()
         self._run("kill-server")
@@ -102,6 +104,14 @@ class Terminals:
         )
         assert done.returncode == 0, f"tmux {command}: {done.stderr}"
         return done.stdout
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Tmux 3.3 does not always take note of a program that has ended: a zombie is no more."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextmanager

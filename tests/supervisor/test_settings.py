@@ -93,7 +93,7 @@ def test_trust_lets_the_projects_own_file_speak_at_once(host):
 
 def test_a_resumed_thread_goes_on_in_its_folder_with_its_provider(host):
     """Observed: approval and sandbox follow the configuration of today."""
-    params = ThreadResumeParams("t", approval_policy="never")
+    params = ThreadResumeParams(thread_id="t", approval_policy="never")
     settings = for_resume(host, CLIENT, params, stored(host))
 
     assert (settings.provider.id, settings.cwd) == ("b", host.work)
@@ -111,7 +111,7 @@ def test_a_resumed_thread_goes_on_in_its_folder_with_its_provider(host):
 )
 def test_naming_model_provider_or_effort_forgets_the_other_two(host, params, expected):
     """Observed."""
-    asked = ThreadResumeParams("t", **params)
+    asked = ThreadResumeParams(thread_id="t", **params)
     settings = for_resume(host, CLIENT, asked, stored(host))
 
     assert (settings.model, settings.provider.id, settings.effort) == expected
@@ -120,13 +120,13 @@ def test_naming_model_provider_or_effort_forgets_the_other_two(host, params, exp
 
 def test_a_thread_without_a_file_is_resumed_from_the_configuration(host):
     """Observed: by history."""
-    assert for_resume(host, CLIENT, ThreadResumeParams("t"), None).model == "m"
+    assert for_resume(host, CLIENT, ThreadResumeParams(thread_id="t"), None).model == "m"
 
 
 def test_a_fork_keeps_the_folder_and_nothing_else(host, tmp_path):
     """Observed."""
-    settings = for_fork(host, CLIENT, ThreadForkParams("t"), stored(host))
+    settings = for_fork(host, CLIENT, ThreadForkParams(thread_id="t"), stored(host))
     assert (settings.model, settings.provider.id, settings.cwd) == ("m", "a", host.work)
 
-    other = for_fork(host, CLIENT, ThreadForkParams("t", cwd=str(tmp_path)), stored(host))
+    other = for_fork(host, CLIENT, ThreadForkParams(thread_id="t", cwd=str(tmp_path)), stored(host))
     assert other.cwd == str(tmp_path)

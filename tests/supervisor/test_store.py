@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import trio
 
+from protocol import meta
 from protocol.errors import RpcError
+from protocol.maintenance import ThreadMetadataGitInfoUpdateParams
 from protocol.rollout import dated_path
 from protocol.thread import GitInfo, IdleStatus, NotLoadedStatus, Thread, ThreadListParams
 from supervisor.store import SETTLE_SECONDS, Store
@@ -227,15 +229,40 @@ async def test_names_are_kept_for_both_servers(store, tmp_path):
     assert thread.name == "Theirs"
 
 
+def branch(name: str | None):
+    change = ThreadMetadataGitInfoUpdateParams(branch=name)
+    return lambda found: meta.set_git(found, change)
+
+
 async def test_git_info_can_be_set(store, tmp_path):
     """Observed: `thread/metadata/update`; it stays when the thread goes on."""
     path = rollout(tmp_path, 1)
     assert await store.read(id_of(1)) is not None
-    await store.set_git(id_of(1), GitInfo(branch="other"))
+    await store.amend(id_of(1), branch("other"))
     changed(path, 9)
     thread = await store.read(id_of(1))
     assert thread is not None
     assert thread.git_info == GitInfo(branch="other")
+
+
+async def test_git_info_outlives_the_table(nursery, store, tmp_path):
+    """Observed: what was set is found again in the thread's file; what was cleared is not."""
+    paths = [rollout(tmp_path, n, git={"branch": "main"}) for n in (1, 2)]
+    with paths[0].open("a") as file:
+        file.write('{"torn')
+    assert await store.amend(id_of(1), branch("other"))
+    assert await store.amend(id_of(2), branch(None))
+    assert not await store.amend(id_of(3), branch("other"))
+    await store.close()
+    (tmp_path / "atrio.sqlite").unlink()
+    again = Store(tmp_path)
+    await again.open(nursery)
+    found = await again.list(ThreadListParams(), "mock")
+    assert {t.id: t.git_info for t in found.data} == {
+        id_of(1): GitInfo(branch="other"),
+        id_of(2): None,
+    }
+    await again.close()
 
 
 async def test_archiving_moves_the_file_there_and_back(store, tmp_path):

@@ -49,7 +49,7 @@ async def test_a_command_runs_when_the_client_agrees(
     id, asked = await client.question(COMMAND_APPROVAL)
     assert "touch made" in (asked.command or "")
     assert not (project / "made").exists()
-    await client.answer(id, CommandExecutionRequestApprovalResponse(decision))
+    await client.answer(id, CommandExecutionRequestApprovalResponse(decision=decision))
     item = (await client.next(ITEM_COMPLETED, of_kind(CommandExecution))).item
 
     assert (item.id, item.status) == (asked.item_id, status)
@@ -70,7 +70,7 @@ async def test_a_patch_is_applied_when_the_client_agrees(
     await begun(client, project)
     id, asked = await client.question(FILE_CHANGE_APPROVAL)
     assert not (project / "new.txt").exists()
-    await client.answer(id, FileChangeRequestApprovalResponse(decision))
+    await client.answer(id, FileChangeRequestApprovalResponse(decision=decision))
     item = (await client.next(ITEM_COMPLETED, of_kind(FileChange))).item
 
     assert (item.id, item.status) == (asked.item_id, status)
@@ -84,7 +84,7 @@ async def test_cancel_interrupts_the_turn(connect, provider, project):
     client = await connect()
     await begun(client, project)
     id, _ = await client.question(COMMAND_APPROVAL)
-    await client.answer(id, CommandExecutionRequestApprovalResponse("cancel"))
+    await client.answer(id, CommandExecutionRequestApprovalResponse(decision="cancel"))
 
     assert (await client.next(TURN_COMPLETED)).turn.status == "interrupted"
     assert not (project / "made").exists()
@@ -97,7 +97,7 @@ async def test_once_for_the_session_is_enough(connect, provider, project):
     client = await connect()
     await begun(client, project)
     id, _ = await client.question(COMMAND_APPROVAL)
-    await client.answer(id, CommandExecutionRequestApprovalResponse("acceptForSession"))
+    await client.answer(id, CommandExecutionRequestApprovalResponse(decision="acceptForSession"))
     await client.next(TURN_COMPLETED)
 
     asked = [heard for heard in client.heard if heard.method == COMMAND_APPROVAL.name]
@@ -112,7 +112,7 @@ async def test_the_status_says_that_a_turn_waits_for_approval(connect, provider,
     flags = ActiveStatus(active_flags=["waitingOnApproval"])
     await client.next(THREAD_STATUS_CHANGED, lambda p: p.status == flags)
     id, _ = await client.question(COMMAND_APPROVAL)
-    await client.answer(id, CommandExecutionRequestApprovalResponse("accept"))
+    await client.answer(id, CommandExecutionRequestApprovalResponse(decision="accept"))
     await client.next(TURN_COMPLETED)
 
 
@@ -151,12 +151,12 @@ async def test_the_first_answer_of_two_clients_counts(connect_ws, provider, proj
     await first.next(TURN_COMPLETED)
     await first.begin(thread)
     id, _ = await first.question(FILE_CHANGE_APPROVAL)
-    await second.call(THREAD_RESUME, ThreadResumeParams(thread.id))
+    await second.call(THREAD_RESUME, ThreadResumeParams(thread_id=thread.id))
     late, _ = await second.question(FILE_CHANGE_APPROVAL)
-    await second.answer(late, FileChangeRequestApprovalResponse("accept"))
+    await second.answer(late, FileChangeRequestApprovalResponse(decision="accept"))
     for client in (first, second):
         assert (await client.next(SERVER_REQUEST_RESOLVED)).request_id == id
-    await first.answer(id, FileChangeRequestApprovalResponse("decline"))
+    await first.answer(id, FileChangeRequestApprovalResponse(decision="decline"))
 
     assert (await first.next(ITEM_COMPLETED, of_kind(FileChange))).item.status == "completed"
     await second.next(TURN_COMPLETED)
@@ -168,7 +168,7 @@ async def test_an_interrupt_withdraws_the_question(connect, provider, project):
     client = await connect()
     thread, turn = await begun(client, project)
     id, _ = await client.question(COMMAND_APPROVAL)
-    await client.call(TURN_INTERRUPT, TurnInterruptParams(thread.id, turn.id))
+    await client.call(TURN_INTERRUPT, TurnInterruptParams(thread_id=thread.id, turn_id=turn.id))
 
     assert (await client.next(TURN_COMPLETED)).turn.status == "interrupted"
     assert (await client.next(SERVER_REQUEST_RESOLVED)).request_id == id

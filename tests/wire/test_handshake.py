@@ -30,7 +30,9 @@ ALIVE = ThreadLoadedListParams()
 async def test_the_server_says_who_it_is(connect, home):
     """Observed: the client's name comes first in the user agent."""
     client = await connect(initialize=False)
-    told = await client.call(INITIALIZE, InitializeParams(ClientInfo("my_editor", "1.2.3")))
+    told = await client.call(
+        INITIALIZE, InitializeParams(client_info=ClientInfo(name="my_editor", version="1.2.3"))
+    )
 
     assert told.codex_home == str(home)
     assert told.user_agent.startswith("my_editor/")
@@ -54,11 +56,11 @@ async def test_the_experimental_gate_opens_by_the_capability(connect_ws):
     """Observed: `X requires experimentalApi capability`."""
     stable = await connect_ws(experimental=False)
     with pytest.raises(RpcError, match="requires experimentalApi capability"):
-        await stable.call(MOCK_EXPERIMENTAL_METHOD, MockExperimentalMethodParams("x"))
+        await stable.call(MOCK_EXPERIMENTAL_METHOD, MockExperimentalMethodParams(value="x"))
     bold = await connect_ws(experimental=True)
-    answer = await bold.call(MOCK_EXPERIMENTAL_METHOD, MockExperimentalMethodParams("x"))
+    answer = await bold.call(MOCK_EXPERIMENTAL_METHOD, MockExperimentalMethodParams(value="x"))
 
-    assert answer == MockExperimentalMethodResponse("x")
+    assert answer == MockExperimentalMethodResponse(echoed="x")
 
 
 async def test_what_a_client_opts_out_of_it_does_not_hear(connect, provider):

@@ -56,7 +56,7 @@ async def test_turns_come_back_after_a_restart(connect, provider):
     thread = await converse(await connect(), provider, ("One?", "1"), ("Two?", "2"))
     await connect.restart()
     client = await connect()
-    resumed = await client.call(THREAD_RESUME, ThreadResumeParams(thread.id))
+    resumed = await client.call(THREAD_RESUME, ThreadResumeParams(thread_id=thread.id))
 
     assert texts(resumed.thread.turns) == ["One?", "1", "Two?", "2"]
     assert [turn.status for turn in resumed.thread.turns] == ["completed", "completed"]
@@ -78,7 +78,7 @@ async def test_turns_come_back_after_the_server_was_killed(connect, provider):
     await client.gone()
     await connect.restart()
     client = await connect()
-    resumed = await client.call(THREAD_RESUME, ThreadResumeParams(thread.id))
+    resumed = await client.call(THREAD_RESUME, ThreadResumeParams(thread_id=thread.id))
 
     assert texts(resumed.thread.turns)[:3] == ["One?", "1", "Two?"]
     assert [turn.status for turn in resumed.thread.turns] == ["completed", "interrupted"]
@@ -89,9 +89,9 @@ async def test_a_stored_thread_can_be_read_without_loading_it(connect, provider)
     thread = await converse(await connect(), provider, ("One?", "1"), ("Two?", "2"))
     await connect.restart()
     client = await connect()
-    read = await client.call(THREAD_READ, ThreadReadParams(thread.id, include_turns=True))
+    read = await client.call(THREAD_READ, ThreadReadParams(thread_id=thread.id, include_turns=True))
     page = await client.call(
-        THREAD_TURNS_LIST, ThreadTurnsListParams(thread.id, limit=1, sort_direction="asc")
+        THREAD_TURNS_LIST, ThreadTurnsListParams(thread_id=thread.id, limit=1, sort_direction="asc")
     )
 
     assert texts(read.thread.turns) == ["One?", "1", "Two?", "2"]
@@ -104,7 +104,7 @@ async def test_threads_are_listed_with_names_after_a_restart(connect, provider):
     client = await connect()
     first = await converse(client, provider, ("First question", "1"))
     second = await converse(client, provider, ("Second question", "2"))
-    await client.call(THREAD_NAME_SET, ThreadSetNameParams("Named", first.id))
+    await client.call(THREAD_NAME_SET, ThreadSetNameParams(name="Named", thread_id=first.id))
     await connect.restart()
     listed = (await (await connect()).call(THREAD_LIST, ThreadListParams())).data
 
@@ -129,11 +129,11 @@ async def test_a_fork_goes_its_own_way(connect, provider):
     """Observed: it has the turns so far and leaves the source alone."""
     client = await connect()
     thread = await converse(client, provider, ("One?", "1"))
-    fork = (await client.call(THREAD_FORK, ThreadForkParams(thread.id))).thread
+    fork = (await client.call(THREAD_FORK, ThreadForkParams(thread_id=thread.id))).thread
     provider.says("other")
     await client.begin(fork, "Other?")
     await client.next(TURN_COMPLETED, lambda done: done.thread_id == fork.id)
-    read = await client.call(THREAD_READ, ThreadReadParams(thread.id, include_turns=True))
+    read = await client.call(THREAD_READ, ThreadReadParams(thread_id=thread.id, include_turns=True))
 
     assert fork.forked_from_id == thread.id
     assert "One?" in str(provider.requests[-1]["input"])
@@ -144,13 +144,13 @@ async def test_an_archived_thread_is_listed_apart_and_comes_back(connect, provid
     """Observed: archive, list with `archived`, unarchive, resume."""
     client = await connect()
     thread = await converse(client, provider, ("One?", "1"))
-    await client.call(THREAD_ARCHIVE, ThreadArchiveParams(thread.id))
+    await client.call(THREAD_ARCHIVE, ThreadArchiveParams(thread_id=thread.id))
     plain = await client.call(THREAD_LIST, ThreadListParams())
     archived = await client.call(THREAD_LIST, ThreadListParams(archived=True))
     assert ([t.id for t in plain.data], [t.id for t in archived.data]) == ([], [thread.id])
 
-    await client.call(THREAD_UNARCHIVE, ThreadUnarchiveParams(thread.id))
-    resumed = await client.call(THREAD_RESUME, ThreadResumeParams(thread.id))
+    await client.call(THREAD_UNARCHIVE, ThreadUnarchiveParams(thread_id=thread.id))
+    resumed = await client.call(THREAD_RESUME, ThreadResumeParams(thread_id=thread.id))
     assert texts(resumed.thread.turns) == ["One?", "1"]
 
 
@@ -159,7 +159,7 @@ async def test_a_thread_that_was_never_used_cannot_be_resumed(connect):
     thread = await (await connect()).start()
     await connect.restart()
     with pytest.raises(RpcError, match="^no rollout found"):
-        await (await connect()).call(THREAD_RESUME, ThreadResumeParams(thread.id))
+        await (await connect()).call(THREAD_RESUME, ThreadResumeParams(thread_id=thread.id))
 
 
 async def test_a_file_with_a_torn_end_is_loaded(connect, provider, home):
@@ -170,11 +170,11 @@ async def test_a_file_with_a_torn_end_is_loaded(connect, provider, home):
     with rollout.open("ab") as file:
         file.write(b'{"timestamp":"2025-01-01T00:00:00Z","type":"response_it')
     client = await connect()
-    resumed = await client.call(THREAD_RESUME, ThreadResumeParams(thread.id))
+    resumed = await client.call(THREAD_RESUME, ThreadResumeParams(thread_id=thread.id))
     assert texts(resumed.thread.turns) == ["One?", "1"]
 
     provider.says("2")
     await client.begin(thread, "Two?")
     await client.next(TURN_COMPLETED)
-    read = await client.call(THREAD_READ, ThreadReadParams(thread.id, include_turns=True))
+    read = await client.call(THREAD_READ, ThreadReadParams(thread_id=thread.id, include_turns=True))
     assert texts(read.thread.turns) == ["One?", "1", "Two?", "2"]

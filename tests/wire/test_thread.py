@@ -51,11 +51,11 @@ async def test_an_unknown_thread_is_named_in_the_error(connect):
     client = await connect()
     id = new_id()
     with pytest.raises(RpcError, match=f"^thread not found: {id}$"):
-        await client.call(TURN_START, TurnStartParams([TextInput("x")], id))
+        await client.call(TURN_START, TurnStartParams(thread_id=id, input=[TextInput("x")]))
     with pytest.raises(RpcError, match=f"^thread not loaded: {id}$"):
-        await client.call(THREAD_READ, ThreadReadParams(id))
+        await client.call(THREAD_READ, ThreadReadParams(thread_id=id))
     with pytest.raises(RpcError, match=f"^no rollout found for thread id {id}$"):
-        await client.call(THREAD_RESUME, ThreadResumeParams(id))
+        await client.call(THREAD_RESUME, ThreadResumeParams(thread_id=id))
 
 
 async def test_two_clients_of_a_thread_hear_the_same(connect_ws, provider):
@@ -66,7 +66,7 @@ async def test_two_clients_of_a_thread_hear_the_same(connect_ws, provider):
     thread = await first.start()
     await first.begin(thread)
     await first.next(TURN_COMPLETED)
-    await second.call(THREAD_RESUME, ThreadResumeParams(thread.id))
+    await second.call(THREAD_RESUME, ThreadResumeParams(thread_id=thread.id))
     await second.next(THREAD_TOKEN_USAGE_UPDATED)  # told once more to who comes later
     before = len(first.heard), len(second.heard)
     turn = await first.begin(thread)
@@ -96,8 +96,8 @@ async def test_a_client_may_leave_in_the_middle_of_a_turn(connect_ws, provider):
     thread = await first.start()
     await first.begin(thread)
     await first.next(AGENT_MESSAGE_DELTA)
-    await second.call(THREAD_RESUME, ThreadResumeParams(thread.id))
-    await first.call(THREAD_UNSUBSCRIBE, ThreadUnsubscribeParams(thread.id))
+    await second.call(THREAD_RESUME, ThreadResumeParams(thread_id=thread.id))
+    await first.call(THREAD_UNSUBSCRIBE, ThreadUnsubscribeParams(thread_id=thread.id))
     gate.set()
 
     assert (await second.next(TURN_COMPLETED)).turn.status == "completed"
@@ -112,10 +112,10 @@ async def test_a_thread_without_listeners_is_unloaded(connect, provider):
     thread = await client.start()
     await client.begin(thread)
     await client.next(TURN_COMPLETED)
-    await client.call(THREAD_UNSUBSCRIBE, ThreadUnsubscribeParams(thread.id))
+    await client.call(THREAD_UNSUBSCRIBE, ThreadUnsubscribeParams(thread_id=thread.id))
 
     assert (await client.next(THREAD_CLOSED)).thread_id == thread.id
-    await client.call(THREAD_RESUME, ThreadResumeParams(thread.id))
+    await client.call(THREAD_RESUME, ThreadResumeParams(thread_id=thread.id))
 
 
 async def test_a_name_is_told_to_everybody(connect_ws, provider):
@@ -124,7 +124,7 @@ async def test_a_name_is_told_to_everybody(connect_ws, provider):
     thread = await first.start()
     await first.begin(thread)
     await first.next(TURN_COMPLETED)
-    await first.call(THREAD_NAME_SET, ThreadSetNameParams("A name", thread.id))
+    await first.call(THREAD_NAME_SET, ThreadSetNameParams(name="A name", thread_id=thread.id))
 
     for client in (first, other):
         assert (await client.next(THREAD_NAME_UPDATED)).thread_name == "A name"

@@ -160,7 +160,10 @@ async def test_input_can_be_added_to_a_running_turn(connect, provider):
     turn = await client.begin(thread)
     await client.next(AGENT_MESSAGE_DELTA)
     answer = await client.call(
-        TURN_STEER, TurnSteerParams(turn.id, [TextInput("Mind the gap")], thread.id)
+        TURN_STEER,
+        TurnSteerParams(
+            thread_id=thread.id, expected_turn_id=turn.id, input=[TextInput("Mind the gap")]
+        ),
     )
     gate.set()
     await client.next(TURN_COMPLETED)
@@ -174,7 +177,10 @@ async def test_steering_another_turn_than_the_running_one_is_refused(connect, pr
     client = await connect()
     thread = await client.start()
     with pytest.raises(RpcError):
-        await client.call(TURN_STEER, TurnSteerParams("other", [TextInput("x")], thread.id))
+        await client.call(
+            TURN_STEER,
+            TurnSteerParams(thread_id=thread.id, expected_turn_id="x", input=[TextInput("x")]),
+        )
 
 
 async def test_an_interrupt_ends_a_turn_that_streams(connect, provider):
@@ -185,7 +191,7 @@ async def test_an_interrupt_ends_a_turn_that_streams(connect, provider):
     thread = await client.start()
     turn = await client.begin(thread)
     await client.next(AGENT_MESSAGE_DELTA)
-    await client.call(TURN_INTERRUPT, TurnInterruptParams(thread.id, turn.id))
+    await client.call(TURN_INTERRUPT, TurnInterruptParams(thread_id=thread.id, turn_id=turn.id))
     assert (await client.next(TURN_COMPLETED)).turn.status == "interrupted"
 
     await client.begin(thread)
@@ -199,7 +205,7 @@ async def test_an_interrupt_ends_the_command_that_runs(connect, provider, projec
     thread = await client.start(cwd=str(project))
     turn = await client.begin(thread)
     await client.next(ITEM_STARTED, of_kind(CommandExecution))
-    await client.call(TURN_INTERRUPT, TurnInterruptParams(thread.id, turn.id))
+    await client.call(TURN_INTERRUPT, TurnInterruptParams(thread_id=thread.id, turn_id=turn.id))
 
     assert (await client.next(TURN_COMPLETED)).turn.status == "interrupted"
 
@@ -335,8 +341,7 @@ async def test_the_death_of_the_nursery_process_does_not_end_the_server(connect,
     """Ours: another one is started, and threads can be started again."""
     client = await connect()
     first = connect.server.nursery()
-    connect.server.kill(first)
-    await trio.lowlevel.checkpoint()
+    await connect.server.kill(first)
     thread = await client.start()
     await client.begin(thread)
 

@@ -83,6 +83,10 @@ class Turn(Protocol):
         """
         ...
 
+    def advise(self, text: str) -> None:
+        """Tell the model something of our own, ahead of the outputs of its calls."""
+        ...
+
     def record(self, event: dict[str, Any]) -> None:
         """Append an `event_msg` line to the rollout; `event` has a `type`."""
         ...

@@ -13,10 +13,18 @@ from protocol.item import TerminalInteractionNotification
 from protocol.methods import TERMINAL_INTERACTION
 from workers.tools import Call, Content, Tool, ToolFailure, Turn
 from workers.tools.arguments import arguments
+from workers.tools.execution import Execution
 from workers.tools.heredoc import patch_in
 from workers.tools.output import session_report
 from workers.tools.patch import serve_patch
-from workers.tools.running import Command, Refused, SandboxPermissions, directory, shell, start
+from workers.tools.running import (
+    Attempt,
+    Command,
+    Refused,
+    SandboxPermissions,
+    directory,
+    shell,
+)
 from workers.tools.sessions import Session
 from workers.variables import PLAIN
 
@@ -58,17 +66,16 @@ async def _serve_exec(turn: Turn, call: Call) -> Content:
     args = arguments(ExecCommand, call.arguments)
     command = _command(turn, args)
     if patch := patch_in(command.argv):
-        return await serve_patch(turn, call.id, patch, cwd=command.cwd, structured=True)
-    session = await _open(turn, call, command, tty=bool(args.tty))
-    wait_ms = EXEC_YIELD_MS if args.yield_time_ms is None else args.yield_time_ms
+        return await serve_patch(turn, call.id, patch, cwd=command.cwd, through=call.name)
+    execution = command.execution(turn, call.id)
+    attempt = Attempt(turn, command, execution, tty=bool(args.tty))
     try:
-        return await _report(
-            turn, session, _within(wait_ms, SHORTEST_YIELD_MS, LONGEST_YIELD_MS), args
-        )
-    except trio.Cancelled:
-        turn.sessions.forget(session)
-        session.abandon()
-        raise
+        session = await _open(turn, attempt)
+        wait_ms = EXEC_YIELD_MS if args.yield_time_ms is None else args.yield_time_ms
+        wait_ms = _within(wait_ms, SHORTEST_YIELD_MS, LONGEST_YIELD_MS)
+        return await _attend(turn, attempt, session, wait_ms, args)
+    except Refused as refusal:
+        raise _failure(execution, refusal) from None
 
 
 def _command(turn: Turn, args: ExecCommand) -> Command:
@@ -83,23 +90,55 @@ def _command(turn: Turn, args: ExecCommand) -> Command:
     )
 
 
-async def _open(turn: Turn, call: Call, command: Command, *, tty: bool) -> Session:
-    execution = command.execution(turn, call.id)
-    try:
-        process = await start(turn, command, execution, tty=tty)
-    except Refused as refusal:
-        if refusal.verdict is None:
-            execution.show()
-            execution.finish("failed", refusal.message, -1)
-        elif execution.shown:
-            execution.refused(refusal.verdict.status)
-        shown = f"exec_command failed for `{execution.item.command}`: {refusal.message}"
-        raise ToolFailure(shown) from None
+async def _open(turn: Turn, attempt: Attempt) -> Session:
+    process, execution = await attempt.start(), attempt.execution
     id = turn.sessions.free_id()
     execution.item.source = "unifiedExecStartup"
     execution.item.process_id = str(id)
     execution.begin()
-    return turn.sessions.open(id, process, execution)
+    session = turn.sessions.open(id, process, execution)
+    session.held = attempt.may_run_again
+    return session
+
+
+async def _attend(
+    turn: Turn, attempt: Attempt, session: Session, wait_ms: int, args: ExecCommand
+) -> str:
+    """Report on the command, or on its second run; leave nothing behind when that is cut off."""
+    try:
+        seconds = await _wait(session, wait_ms)
+        if session.held and (second := await _second(turn, attempt, session)):
+            session = second
+            seconds = await _wait(session, wait_ms)
+        return _report(turn, session, seconds, args)
+    except BaseException:
+        turn.sessions.forget(session)
+        session.abandon()
+        raise
+
+
+async def _second(turn: Turn, attempt: Attempt, first: Session) -> Session | None:
+    """The second run, if there is to be one; else the first one's end is told, now or later."""
+    first.held = False
+    exit_code = first.exit_code
+    if exit_code is None:
+        return None
+    process = await attempt.start_again(exit_code)
+    if process is None:
+        first.execution.ended(exit_code)
+        return None
+    turn.sessions.forget(first)
+    return turn.sessions.open(first.id, process, first.execution)
+
+
+def _failure(execution: Execution, refusal: Refused) -> ToolFailure:
+    """Tell the clients, and say what the model is told."""
+    if refusal.verdict is None:
+        execution.show()
+        execution.finish("failed", refusal.message, -1)
+    elif execution.shown:
+        execution.refused(refusal.verdict.status)
+    return ToolFailure(f"exec_command failed for `{execution.item.command}`: {refusal.message}")
 
 
 # ---- write_stdin
@@ -121,7 +160,8 @@ async def _serve_write(turn: Turn, call: Call) -> Content:
         wait_ms = _within(wait_ms, SHORTEST_YIELD_MS, LONGEST_YIELD_MS)
     else:
         wait_ms = _within(wait_ms, SHORTEST_POLL_MS, LONGEST_POLL_MS)
-    return await _report(turn, session, wait_ms, args)
+    seconds = await _wait(session, wait_ms)
+    return _report(turn, session, seconds, args)
 
 
 async def _write(turn: Turn, session: Session, chars: str) -> None:
@@ -152,18 +192,21 @@ def _within(value: int, least: int, most: int) -> int:
     return min(max(value, least), most)
 
 
-async def _report(
-    turn: Turn, session: Session, wait_ms: int, args: ExecCommand | WriteStdin
-) -> str:
-    """Wait for the end, then say what was written since the last report."""
+async def _wait(session: Session, wait_ms: int) -> float:
+    """Wait for the end, but not for ever; how many seconds it took."""
     begun = trio.current_time()
     with trio.move_on_after(wait_ms / 1000):
         await session.ended.wait()
+    return trio.current_time() - begun
+
+
+def _report(turn: Turn, session: Session, seconds: float, args: ExecCommand | WriteStdin) -> str:
+    """Say what was written since the last report."""
     if session.ended.is_set():
         turn.sessions.forget(session)
     return session_report(
         session.unread.take(),
-        seconds=trio.current_time() - begun,
+        seconds=seconds,
         exit_code=session.exit_code,
         session_id=session.id,
         max_tokens=args.max_output_tokens,
@@ -232,6 +275,7 @@ EXEC_COMMAND = Tool(
         },
     },
     _serve_exec,
+    alone=False,
 )
 
 WRITE_STDIN = Tool(

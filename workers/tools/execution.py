@@ -44,6 +44,11 @@ class Execution:
         self._begun = trio.current_time()
         self.show()
 
+    def begin_again(self) -> None:
+        """It runs anew: what the first run has written does not count."""
+        self.output = HeadTail()
+        self._begun = trio.current_time()
+
     def heard(self, data: bytes) -> None:
         """Keep output and pass it on; as much live as the item will hold in the end."""
         if self.output.total < BUFFER_BYTES and (text := self._decode(data)):

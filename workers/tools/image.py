@@ -110,4 +110,5 @@ VIEW_IMAGE = Tool(
         },
     },
     _serve,
+    alone=False,
 )

@@ -5,6 +5,7 @@ and only then is anything written.  What policy forbids without asking never bec
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,9 @@ from workers.tools.hunk import AddFile, DeleteFile, Patch, PatchError, parse
 from workers.tools.write import read_text, write
 
 DECLINED = "patch rejected by user"
+_ADVICE = (
+    "A patch has come through {}. Give patches to the apply_patch tool itself, not to a shell."
+)
 
 _GRAMMAR = r"""
 start: begin hunk+ end
@@ -63,6 +67,10 @@ the head of a function, when the unchanged lines alone could mean several places
 Relative paths start at the working directory.  Nothing is written unless all of it applies."""
 
 
+# Shell commands overlap, but a patch must be fitted to what the one before it has written.
+_writing = trio.Lock()
+
+
 @dataclass(frozen=True)
 class _Work:
     """A patch that fits the files as they are now."""
@@ -74,16 +82,25 @@ class _Work:
 
 
 async def serve_patch(
-    turn: Turn, call_id: str, text: str, *, cwd: str | None = None, structured: bool = False
+    turn: Turn, call_id: str, text: str, *, cwd: str | None = None, through: str | None = None
 ) -> Content:
     """Apply a patch and say what it changed.
 
-    `cwd` is where its relative paths start, the turn's by default.  `structured` gives the JSON
-    that a shell tool returns for a patch instead of text.  Raises ToolFailure when the patch does
-    not apply or is refused, and TurnAborted when the user ends the turn.
+    `cwd` is where its relative paths start, the turn's by default.  `through` is the tool that the
+    patch came by, if not by its own: the model is told to mend that.  Raises ToolFailure when the
+    patch does not apply or is refused, and TurnAborted when the user ends the turn.
     """
+    async with _writing:
+        return await _serve_alone(turn, call_id, text, cwd or turn.settings.cwd, through)
+
+
+async def _serve_alone(
+    turn: Turn, call_id: str, text: str, cwd: str, through: str | None
+) -> Content:
     began = trio.current_time()
-    work = await trio.to_thread.run_sync(_prepare, text, cwd or turn.settings.cwd)
+    work = await trio.to_thread.run_sync(_prepare, text, cwd)
+    if through is not None:
+        turn.advise(_ADVICE.format(through))
     allowed = _may_write_all(turn.settings, work)
     if not allowed and _never_asks(turn.settings):
         raise ToolFailure(f"patch rejected: {_blocked(turn.settings)}")
@@ -96,7 +113,7 @@ async def serve_patch(
         params = TurnDiffUpdatedNotification(turn.diff.text(), turn.thread_id, turn.id)
         turn.tell(TURN_DIFF_UPDATED, params)
     seconds = trio.current_time() - began
-    return (_structured if structured else _plain)(report, 0 if success else 1, seconds)
+    return _REPORTS.get(through, _plain)(report, 0 if success else 1, seconds)
 
 
 def _prepare(text: str, cwd: str) -> _Work:
@@ -225,6 +242,18 @@ def _plain(report: str, exit_code: int, seconds: float) -> str:
 def _structured(report: str, exit_code: int, seconds: float) -> str:
     metadata = {"exit_code": exit_code, "duration_seconds": round(seconds, 1)}
     return json.dumps({"output": report, "metadata": metadata}, ensure_ascii=False)
+
+
+def _timed(report: str, exit_code: int, seconds: float) -> str:
+    told = _structured(report, exit_code, seconds)
+    return f"Wall time: {seconds:.4f} seconds\nOutput:\n{told}"
+
+
+# The words in which each tool reports, so that a model finds what it knows (observed).
+_REPORTS: dict[str | None, Callable[[str, int, float], str]] = {
+    "exec_command": _timed,
+    "shell_command": _structured,
+}
 
 
 async def _serve(turn: Turn, call: Call) -> Content:

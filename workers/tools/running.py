@@ -1,16 +1,19 @@
 """What the tools that run commands share: the shell, the permission, the launch."""
 
+import errno
 import os
 import pwd
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import signal
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from protocol.policy import DangerFullAccess
 from sandbox import Unenforceable, plan
 from workers.approval import CommandRequest, Verdict
+from workers.judgement import asks_to_retry, open_sandbox
 from workers.process import Process
 from workers.tools import ToolFailure, Turn, TurnAborted
 from workers.tools.actions import argv_actions
@@ -20,6 +23,16 @@ from workers.variables import variables
 
 SandboxPermissions = Literal["use_default", "require_escalated", "with_additional_permissions"]
 
+V = TypeVar("V", bound=Verdict | None)
+
+KILLED = 128  # plus the signal, as shells say it
+
+# What a program writes when a sandbox has kept something from it.
+_REFUSALS = [os.strerror(code).lower() for code in (errno.EPERM, errno.EACCES, errno.EROFS)]
+_ESCALATE = (
+    " To run it without the sandbox, ask with sandbox_permissions `require_escalated` and a "
+    "justification."
+)
 _SHELLS = ("bash", "zsh", "sh")
 _PLAIN_SHELL = "/bin/sh"
 
@@ -77,39 +90,101 @@ def _login_shell() -> str:
     return theirs if Path(theirs).name in _SHELLS else "bash"
 
 
-async def start(
-    turn: Turn, command: Command, execution: Execution, *, tty: bool = False
-) -> Process:
-    """Ask if need be, then start.  Raises Refused, and TurnAborted when the user ends the turn."""
-    if command.permissions == "with_additional_permissions":
-        raise ToolFailure(
-            "sandbox_permissions `with_additional_permissions` is not offered; "
-            "use `require_escalated` with a justification"
+class Attempt:
+    """One command on its way: asked for, started, and perhaps started again without the sandbox."""
+
+    def __init__(
+        self, turn: Turn, command: Command, execution: Execution, *, tty: bool = False
+    ) -> None:
+        self.execution = execution
+        self._turn = turn
+        self._command = command
+        self._request = _request(command, execution, tty=tty)
+        self._verdict = Verdict(allowed=False)
+
+    async def start(self) -> Process:
+        """Ask if need be, then start.
+
+        Raises Refused, ToolFailure, and TurnAborted when the user ends the turn.
+        """
+        if self._command.permissions == "with_additional_permissions":
+            raise ToolFailure(
+                "sandbox_permissions `with_additional_permissions` is not offered; "
+                "use `require_escalated` with a justification"
+            )
+        self._heed(await self._asked(self._turn.approvals.command(self._turn, self._request)))
+        try:
+            return self._launch()
+        except Unenforceable as error:
+            return await self._start_outside(error)
+
+    async def _start_outside(self, error: Unenforceable) -> Process:
+        """Nothing has run.  Only an answer to this very question lets it run without a sandbox."""
+        verdict = await self._asked(
+            self._turn.approvals.retry(
+                self._turn,
+                replace(self._request, escalated=True),  # what was agreed to was to run inside
+                replace(self._verdict, agreed=False),
+                "the sandbox cannot be enforced on this host; run without it?",
+            )
         )
-    verdict = await _permission(turn, command, execution, tty=tty)
-    if not verdict.allowed:
-        raise Refused(verdict.message, verdict)
-    settings = turn.settings
-    env = {**variables(settings.shell_environment, turn.thread_id), **command.extra}
-    policy = settings.sandbox_policy if verdict.sandboxed else DangerFullAccess()
-    try:
-        launch = plan(policy, command.argv, command.cwd, env)
-        return Process(launch, tty=tty)
-    except Unenforceable as error:
-        raise Refused(error.reason) from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-        raise Refused(_unstartable(command, error)) from None
+        if verdict is None:
+            hint = _ESCALATE if self._turn.settings.approval_policy == "on-request" else ""
+            raise Refused(error.reason + hint) from None
+        self._heed(verdict)
+        return self._launch()
+
+    @property
+    def may_run_again(self) -> bool:
+        """Whether somebody might be asked, should the sandbox stop it."""
+        settings = self._turn.settings
+        return (
+            self._verdict.sandboxed
+            and not open_sandbox(settings)
+            and asks_to_retry(settings.approval_policy)
+        )
+
+    async def start_again(self, exit_code: int) -> Process | None:
+        """Start without the sandbox what that seems to have stopped; None when the failure stands.
+
+        Raises as `start` does.
+        """
+        output = self.execution.output.text()
+        if not self.may_run_again or not _stopped_by_sandbox(exit_code, output):
+            return None
+        verdict = await self._asked(
+            self._turn.approvals.retry(self._turn, self._request, self._verdict)
+        )
+        if verdict is None:
+            return None
+        self._heed(verdict)
+        self.execution.begin_again()
+        return self._launch()
+
+    async def _asked(self, asking: Awaitable[V]) -> V:
+        try:
+            return await asking
+        except TurnAborted:
+            self.execution.refused("declined")
+            raise
+
+    def _heed(self, verdict: Verdict) -> None:
+        if not verdict.allowed:
+            raise Refused(verdict.message, verdict)
+        self._verdict = verdict
+
+    def _launch(self) -> Process:
+        settings, command = self._turn.settings, self._command
+        env = {**variables(settings.shell_environment, self._turn.thread_id), **command.extra}
+        policy = settings.sandbox_policy if self._verdict.sandboxed else DangerFullAccess()
+        try:
+            return Process(plan(policy, command.argv, command.cwd, env), tty=self._request.tty)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+            raise Refused(_unstartable(command, error)) from None
 
 
-def _unstartable(command: Command, error: OSError | ValueError) -> str:
-    if not Path(command.cwd).is_dir():
-        return f"the working directory {command.cwd} does not exist"
-    reason = (error.strerror if isinstance(error, OSError) else None) or error
-    return f"cannot start {command.argv[0]}: {reason}"
-
-
-async def _permission(turn: Turn, command: Command, execution: Execution, *, tty: bool) -> Verdict:
-    request = CommandRequest(
+def _request(command: Command, execution: Execution, *, tty: bool) -> CommandRequest:
+    return CommandRequest(
         call_id=execution.item.id,
         argv=command.argv,
         display=execution.item.command,
@@ -121,8 +196,18 @@ async def _permission(turn: Turn, command: Command, execution: Execution, *, tty
         tty=tty,
         asking=execution.show,
     )
-    try:
-        return await turn.approvals.command(turn, request)
-    except TurnAborted:
-        execution.refused("declined")
-        raise
+
+
+def _stopped_by_sandbox(exit_code: int, output: str) -> bool:
+    """A guess, since programs only say what the system told them."""
+    lower = output.lower()
+    return exit_code == KILLED + signal.SIGSYS or (
+        exit_code != 0 and any(word in lower for word in _REFUSALS)
+    )
+
+
+def _unstartable(command: Command, error: OSError | ValueError) -> str:
+    if not Path(command.cwd).is_dir():
+        return f"the working directory {command.cwd} does not exist"
+    reason = (error.strerror if isinstance(error, OSError) else None) or error
+    return f"cannot start {command.argv[0]}: {reason}"

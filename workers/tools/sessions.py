@@ -20,7 +20,7 @@ _NUMBERS = range(1000, 100_000)
 
 
 class Session:
-    """One command.  `ended` is set when its end has been told to the clients."""
+    """One command.  `ended` is set when its end has been told to the clients, or is held."""
 
     def __init__(self, id: int, process: Process, execution: Execution) -> None:
         self.id = id
@@ -28,13 +28,16 @@ class Session:
         self.execution = execution
         self.unread = HeadTail()  # what the model has not been shown
         self.ended = trio.Event()
+        self.held = False  # whoever began the command tells its end
         self.used_at = trio.current_time()
         self._scope = trio.CancelScope()
 
     async def run(self) -> None:
         try:
             with self._scope:
-                self.execution.ended(await self.process.run(self._heard))
+                exit_code = await self.process.run(self._heard)
+                if not self.held:
+                    self.execution.ended(exit_code)
         finally:
             self.ended.set()
 
@@ -48,7 +51,7 @@ class Session:
 
     @property
     def exit_code(self) -> int | None:
-        """None until the end has been told."""
+        """None until it has ended."""
         return self.process.exit_code if self.ended.is_set() else None
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import trio
 from msgspec import Meta, Struct, field
 
+from workers.process import Process
 from workers.tools import Call, Content, Tool, ToolFailure, Turn
 from workers.tools.arguments import arguments
 from workers.tools.exec import PERMISSION_PROPERTIES
@@ -16,11 +17,18 @@ from workers.tools.execution import Execution
 from workers.tools.heredoc import patch_in
 from workers.tools.output import command_report
 from workers.tools.patch import serve_patch
-from workers.tools.running import Command, Refused, SandboxPermissions, directory, shell, start
+from workers.tools.running import (
+    KILLED,
+    Attempt,
+    Command,
+    Refused,
+    SandboxPermissions,
+    directory,
+    shell,
+)
 
 TIMEOUT_MS = 10_000  # the reference server's default
 TIMED_OUT = 124  # as timeout(1) says it
-KILLED = 128  # plus the signal, as shells say it
 
 Milliseconds = Annotated[int, Meta(ge=0)]
 
@@ -88,32 +96,42 @@ async def _serve(
         extra or {},
     )
     if patch := patch_in(argv):
-        return await serve_patch(turn, call.id, patch, cwd=command.cwd, structured=True)
+        return await serve_patch(turn, call.id, patch, cwd=command.cwd, through=call.name)
     execution = command.execution(turn, call.id)
     timeout_ms = TIMEOUT_MS if args.timeout_ms is None else args.timeout_ms
     try:
-        return await _run(turn, command, execution, timeout_ms)
+        return await _run(Attempt(turn, command, execution), timeout_ms)
     except Refused as refusal:
         raise ToolFailure(_tell_refusal(execution, refusal)) from None
 
 
-async def _run(turn: Turn, command: Command, execution: Execution, timeout_ms: int) -> str:
-    process = await start(turn, command, execution)
+async def _run(attempt: Attempt, timeout_ms: int) -> str:
+    process, execution = await attempt.start(), attempt.execution
     execution.begin()
+    code, seconds = await _finish(process, execution, timeout_ms)
+    if code is not None and (second := await attempt.start_again(code)):
+        code, seconds = await _finish(second, execution, timeout_ms)
+    text = execution.output.text()
+    if code is None:
+        code = TIMED_OUT
+        text = f"command timed out after {round(seconds * 1000)} milliseconds\n{text}"
+    execution.ended(code)
+    return command_report(text, seconds=seconds, exit_code=code)
+
+
+async def _finish(
+    process: Process, execution: Execution, timeout_ms: int
+) -> tuple[int | None, float]:
+    """The exit code, None after the timeout, and the seconds it took."""
     begun = trio.current_time()
     with trio.move_on_after(timeout_ms / 1000) as scope:
         await process.run(execution.heard)
     seconds = trio.current_time() - begun
-    text = execution.output.text()
     if scope.cancelled_caught:
-        code = TIMED_OUT
-        text = f"command timed out after {round(seconds * 1000)} milliseconds\n{text}"
-    elif process.killed_by is not None:
-        code = KILLED + process.killed_by
-    else:
-        code = await process.wait()
-    execution.ended(code)
-    return command_report(text, seconds=seconds, exit_code=code)
+        return None, seconds
+    if process.killed_by is not None:
+        return KILLED + process.killed_by, seconds
+    return await process.wait(), seconds
 
 
 def _tell_refusal(execution: Execution, refusal: Refused) -> str:
@@ -159,7 +177,8 @@ SHELL_COMMAND = Tool(
         },
     },
     _serve_shell_command,
+    alone=False,
 )
 
-SHELL = Tool({"type": "function", "name": "shell"}, _serve_shell)
-LOCAL_SHELL = Tool({"type": "local_shell", "name": "local_shell"}, _serve_local_shell)
+SHELL = Tool({"type": "function", "name": "shell"}, _serve_shell, alone=False)
+LOCAL_SHELL = Tool({"type": "local_shell", "name": "local_shell"}, _serve_local_shell, alone=False)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from protocol.policy import DangerFullAccess
+from protocol.policy import DangerFullAccess, ReadOnly
 from protocol.settings import Provider, Settings, ShellEnvironment
+from sandbox import Launch
 from workers.approval import Verdict
 from workers.tools import Call
 from workers.tools.sessions import Sessions
@@ -27,6 +28,9 @@ class CommandTurn:
         self.verdict = Verdict(allowed=True)
         self.requests = []
         self.policy = DangerFullAccess()
+        self.approval_policy = "never"
+        self.second = None  # the verdict on a run without the sandbox
+        self.reasons = []  # for asking about one
         self._more = trio.Event()
 
     @property
@@ -36,6 +40,7 @@ class CommandTurn:
             cwd=self.cwd,
             model="m",
             provider=Provider("p", "p"),
+            approval_policy=self.approval_policy,
             sandbox_policy=self.policy,
             # Login shells must not run the developer's profile: tests kill them half-way.
             shell_environment=ShellEnvironment(set={"HOME": self.cwd}),
@@ -51,6 +56,18 @@ class CommandTurn:
             request.asking()
             self.heard.append(("asked", request))
         return self.verdict
+
+    async def retry(self, turn, request, first, reason="stopped"):
+        """As an approval would: it asks if there is an answer."""
+        if self.second is not None:
+            self.reasons.append(reason)
+            request.asking()
+        if isinstance(self.second, Exception):
+            raise self.second
+        return self.second
+
+    def advise(self, text):
+        self.heard.append(("advised", text))
 
     def started(self, item):
         self.heard.append(("started", item))
@@ -82,6 +99,21 @@ class CommandTurn:
 
     async def call(self, tool, **arguments):
         return await tool.serve(self, Call("call_1", tool.name, json.dumps(arguments)))
+
+
+@pytest.fixture
+def stingy(turn, monkeypatch):
+    """The turn under a sandbox that lets nothing be written; the user may let commands leave it."""
+
+    def plan(policy, argv, cwd, env):
+        if not isinstance(policy, DangerFullAccess):
+            refuse = "echo tried; echo 'touch: made: Read-only file system' >&2; exit 1"
+            argv = ["/bin/sh", "-c", refuse]
+        return Launch(argv, cwd, env)
+
+    monkeypatch.setattr("workers.tools.running.plan", plan)
+    turn.policy, turn.approval_policy = ReadOnly(), "on-failure"
+    return turn
 
 
 @pytest.fixture

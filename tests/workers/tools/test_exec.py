@@ -8,6 +8,7 @@ import trio
 
 from protocol.item import CommandExecution, UnknownAction
 from protocol.policy import ExternalSandbox, ReadOnly, WorkspaceWrite
+from sandbox import Launch
 from workers.approval import Verdict
 from workers.process import LIVE
 from workers.tools import Call, ToolFailure, TurnAborted
@@ -210,6 +211,54 @@ async def test_a_policy_that_cannot_be_enforced_is_never_weakened(turn, policy):
     assert not turn.has("made")
 
 
+async def test_what_the_sandbox_stops_runs_again_as_the_same_session(stingy):
+    """Observed for shell_command: one item, the output of the second run only."""
+    stingy.second = Verdict(allowed=True, sandboxed=False)
+    with trio.fail_after(5):
+        report = await stingy.call(EXEC_COMMAND, cmd="touch made; echo done")
+    assert read(report) == ("Process exited with code 0", "done\n")
+    assert stingy.has("made")
+    [started], [completed] = stingy.items("started"), stingy.items("completed")
+    assert (completed.status, completed.aggregated_output) == ("completed", "done\n")
+    assert completed.process_id == started.process_id
+    assert len(stingy.sessions) == 0
+
+
+@pytest.mark.parametrize("second", [Verdict(allowed=False, message="no"), TurnAborted()])
+async def test_a_declined_second_run_leaves_no_session(stingy, second):
+    """Ours."""
+    stingy.second = second
+    with trio.fail_after(5), pytest.raises((ToolFailure, TurnAborted)):
+        await stingy.call(EXEC_COMMAND, cmd="touch made")
+    assert [item.status for item in stingy.items("completed")] == ["declined"]
+    assert len(stingy.sessions) == 0
+    assert not stingy.has("made")
+
+
+async def test_a_failure_that_nobody_is_asked_about_is_told(stingy):
+    """Observed: a sandboxed command that fails under on-failure, and no answer to be had."""
+    with trio.fail_after(5):
+        report = await stingy.call(EXEC_COMMAND, cmd="touch made")
+    assert read(report)[0] == "Process exited with code 1"
+    [completed] = stingy.items("completed")
+    assert (completed.status, completed.exit_code) == ("failed", 1)
+
+
+async def test_what_outlives_its_call_is_not_asked_about(stingy, monkeypatch):
+    """Ours: the turn may be over by then; the end is told by the session."""
+    slow = "while [ ! -e go ]; do sleep 0.02; done; echo Read-only file system; exit 1"
+    monkeypatch.setattr(
+        "workers.tools.running.plan", lambda _p, _a, cwd, env: Launch(["sh", "-c", slow], cwd, env)
+    )
+    stingy.second = Verdict(allowed=True, sandboxed=False)
+    with trio.fail_after(5):
+        report = await stingy.call(EXEC_COMMAND, cmd="x", yield_time_ms=250)
+        stingy.make("go")
+        await stingy.call(WRITE_STDIN, session_id=session_of(report), yield_time_ms=250)
+    assert [item.status for item in stingy.items("completed")] == ["failed"]
+    assert stingy.reasons == []
+
+
 async def test_a_command_allowed_outside_the_sandbox_runs_without_it(turn):
     """Observed: an accepted escalation."""
     turn.policy = ReadOnly()
@@ -286,6 +335,6 @@ async def test_a_patch_given_to_the_shell_changes_files_and_is_no_command(turn, 
     monkeypatch.setattr("workers.tools.exec.serve_patch", serve_patch)
     script = "apply_patch <<'EOF'\n*** Begin Patch\n*** End Patch\nEOF\n"
     assert await turn.call(EXEC_COMMAND, cmd=script, workdir="sub") == "patched"
-    how = {"cwd": f"{turn.cwd}/sub", "structured": True}
+    how = {"cwd": f"{turn.cwd}/sub", "through": "exec_command"}
     assert asked == [("call_1", "*** Begin Patch\n*** End Patch\n", how)]
     assert turn.heard == []

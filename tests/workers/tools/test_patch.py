@@ -46,6 +46,9 @@ class FakeTurn:
         self.log.append(("asked", call_id, roots_ok))
         return self.answer() if callable(self.answer) else self.answer
 
+    def advise(self, text):
+        self.log.append(("advised", text))
+
     def started(self, item):
         self.log.append(("started", item))
 
@@ -125,11 +128,36 @@ async def test_a_moved_file_says_where_it_went(work):
 async def test_a_shell_tool_gets_json_and_its_own_folder(work, autojump_clock):
     """Observed."""
     turn = FakeTurn("/")
-    output = await serve_patch(turn, "c", UPDATE, cwd=str(work), structured=True)
+    output = await serve_patch(turn, "c", UPDATE, cwd=str(work), through="shell_command")
     assert json.loads(output) == {
         "output": "Success. Updated the following files:\nM a.txt\n",
         "metadata": {"exit_code": 0, "duration_seconds": 0.0},
     }
+    assert turn.names()[0] == "advised"
+    assert "through shell_command" in turn.log[0][1]
+
+
+async def test_exec_command_has_the_time_around_it(work, autojump_clock):
+    """Observed."""
+    turn = FakeTurn(str(work))
+    output = await serve_patch(turn, "c", UPDATE, through="exec_command")
+    head = "Wall time: 0.0000 seconds\nOutput:\n"
+    assert output.startswith(head)
+    assert json.loads(output.removeprefix(head))["metadata"]["exit_code"] == 0
+
+
+async def test_the_shell_tool_reports_as_apply_patch_does(work):
+    """Observed."""
+    output = await serve_patch(FakeTurn(str(work)), "c", UPDATE, through="shell")
+    assert output.startswith("Exit code: 0\n")
+
+
+async def test_a_patch_that_does_not_apply_comes_without_advice(work):
+    """Observed: one thing at a time."""
+    turn = FakeTurn(str(work))
+    with pytest.raises(ToolFailure):
+        await serve_patch(turn, "c", UPDATE.replace("-two", "-nine"), through="exec_command")
+    assert turn.log == []
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,81 @@ async def test_a_policy_that_cannot_be_enforced_is_never_weakened(turn):
     assert not turn.has("made")
 
 
+async def test_what_cannot_be_confined_runs_when_the_user_agrees(turn):
+    """Ours: under on-failure the user is asked, and told that nothing has run."""
+    turn.policy, turn.approval_policy = ReadOnly(), "on-failure"
+    turn.second = Verdict(allowed=True, sandboxed=False)
+    await turn.call(SHELL_COMMAND, command="touch made")
+    assert turn.has("made")
+    assert turn.reasons == ["the sandbox cannot be enforced on this host; run without it?"]
+    assert [item.status for item in turn.items("completed")] == ["completed"]
+
+
+async def test_what_cannot_be_confined_does_not_run_when_the_user_declines(turn):
+    """Ours: as a declined second run."""
+    turn.policy, turn.approval_policy = ReadOnly(), "on-failure"
+    turn.second = Verdict(allowed=False, message="rejected by user")
+    with pytest.raises(ToolFailure, match="exec command rejected by user"):
+        await turn.call(SHELL_COMMAND, command="touch made")
+    assert not turn.has("made")
+
+
+async def test_under_on_request_the_model_is_told_how_to_ask(turn):
+    """Observed: on-request leaves it to the model to ask."""
+    turn.policy, turn.approval_policy = ReadOnly(), "on-request"
+    with pytest.raises(ToolFailure, match="ask with sandbox_permissions `require_escalated`"):
+        await turn.call(SHELL_COMMAND, command="touch made")
+
+
+async def test_what_the_sandbox_stops_runs_again_when_the_user_agrees(stingy):
+    """Observed: one item, the output of the second run only."""
+    stingy.second = Verdict(allowed=True, sandboxed=False)
+    with trio.fail_after(5):
+        report = await stingy.call(SHELL_COMMAND, command="touch made; echo done")
+    assert report.endswith("Output:\ndone\n")
+    assert stingy.has("made")
+    assert len(stingy.items("started")) == 1
+    [completed] = stingy.items("completed")
+    assert (completed.status, completed.aggregated_output) == ("completed", "done\n")
+    assert "tried\n" in stingy.output()
+
+
+async def test_a_declined_second_run_completes_the_item_twice(stingy):
+    """Observed."""
+    stingy.second = Verdict(allowed=False, message="rejected by user")
+    with trio.fail_after(5), pytest.raises(ToolFailure, match="^exec command rejected by user$"):
+        await stingy.call(SHELL_COMMAND, command="touch made")
+    told = [(item.status, item.aggregated_output) for item in stingy.items("completed")]
+    assert told == [("declined", None), ("declined", "exec command rejected by user")]
+    assert not stingy.has("made")
+
+
+async def test_cancel_at_the_second_run_ends_the_turn(stingy):
+    """Observed: of any question about a command."""
+    stingy.second = TurnAborted()
+    with trio.fail_after(5), pytest.raises(TurnAborted):
+        await stingy.call(SHELL_COMMAND, command="touch made")
+    assert [item.status for item in stingy.items("completed")] == ["declined"]
+
+
+@pytest.mark.parametrize("policy", ["never", "on-request"])
+async def test_the_failure_stands_where_nobody_is_asked(stingy, policy):
+    """Observed."""
+    stingy.approval_policy, stingy.second = policy, Verdict(allowed=True, sandboxed=False)
+    with trio.fail_after(5):
+        report = await stingy.call(SHELL_COMMAND, command="touch made")
+    assert report.startswith("Exit code: 1\n")
+    assert stingy.reasons == []
+
+
+async def test_a_failure_in_no_sandbox_is_no_refusal(turn):
+    """Ours: there is nothing to leave."""
+    turn.approval_policy, turn.second = "on-failure", Verdict(allowed=True, sandboxed=False)
+    script = "echo 'Permission denied' >&2; exit 1"
+    assert (await turn.call(SHELL_COMMAND, command=script)).startswith("Exit code: 1\n")
+    assert turn.reasons == []
+
+
 async def test_more_permissions_than_we_know_are_refused(turn):
     """Observed: with_additional_permissions needs a feature."""
     with pytest.raises(ToolFailure, match="with_additional_permissions"):
