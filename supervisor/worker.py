@@ -23,6 +23,7 @@ SPARES = 2
 RESTART_SECONDS = 1.0  # a nursery that keeps dying must not keep a core busy
 
 log = logging.getLogger("atrio.worker")
+_BUFFER = memoryview(bytearray(READ_BYTES))  # for all: a new one per read costs three system calls
 
 
 class Worker:
@@ -86,7 +87,7 @@ class Worker:
         while True:
             try:
                 await trio.lowlevel.wait_readable(self._link)
-                data = self._link.recv(READ_BYTES)
+                data = bytes(_BUFFER[: self._link.recv_into(_BUFFER)])
                 heard = [frames.decode_up(payload) for payload in self._splitter.feed(data)]
             except BlockingIOError:
                 continue

@@ -91,10 +91,7 @@ DUTIES = {
     ),
     "bad-configuration": Duty(
         "A broken configuration is told and does not stop the start.",
-        (
-            "wire/test_handshake.py::"
-            "test_a_broken_configuration_is_told_and_does_not_stop_the_start",
-        ),
+        ("wire/test_handshake.py::test_a_broken_configuration_is_told",),
     ),
     "bad-provider": Duty(
         "A provider that fails in any way fails the turn with a reason, and nothing else.",

@@ -111,10 +111,11 @@ def test_each_request_has_one_handler_where_it_is_served():
     for name in ("supervisor", "workers"):
         everything_imported(name)
     here = {row.name for row in REQUESTS.values() if row.by == "here"}
-    begun = {"thread/start", "thread/resume", "thread/fork"}  # found here, then answered there
+    loading = {"thread/start", "thread/resume", "thread/fork"}
+    written = {"thread/metadata/update", "thread/memoryMode/set"}  # by the worker, once loaded
 
     assert set(handlers.HANDLERS) == here
-    assert set(mailbox.HANDLERS) == set(REQUESTS) - here | begun
+    assert set(mailbox.HANDLERS) == set(REQUESTS) - here | loading | written
 
 
 def test_each_row_has_its_line_in_the_api_document():
@@ -133,7 +134,7 @@ def test_the_version_is_the_same_everywhere():
     assert project["version"] == VERSION
 
 
-def tests_of(file: Path) -> dict[str, str]:
+def mirrors_of(file: Path) -> dict[str, str]:
     """The tests of a file with their docstrings."""
     return {
         node.name: ast.get_docstring(node) or ""
@@ -146,7 +147,7 @@ def tests_of(file: Path) -> dict[str, str]:
 def test_each_duty_is_held_by_tests_that_exist():
     """Ours: the manifest and the tests must not drift apart."""
     known = {
-        f"wire/{file.name}::{name}" for file in sources("tests/wire") for name in tests_of(file)
+        f"wire/{file.name}::{name}" for file in sources("tests/wire") for name in mirrors_of(file)
     }
 
     assert {test for duty in DUTIES.values() for test in duty.tests} <= known
@@ -157,7 +158,7 @@ def test_each_test_of_the_whole_server_says_where_its_duty_comes_from():
     homeless = [
         f"{file.name}::{name}"
         for file in sources("tests/wire")
-        for name, text in tests_of(file).items()
+        for name, text in mirrors_of(file).items()
         if not text.startswith(("Observed", "Ours"))
     ]
 

@@ -1,126 +1,27 @@
 """WebSocket: frames, closing, slow clients, HTTP on the same port, Unix sockets."""
 
-import base64
 import socket
-import stat
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 
 import pytest
 import trio
-from trio_websocket import ConnectionClosed, wrap_client_stream
+from trio_websocket import ConnectionClosed
 from wsproto.frame_protocol import Opcode
 
-from protocol.envelope import Request
 from supervisor import visitor, websocket
-from supervisor.connection import Connection
 from supervisor.options import Refused, Tcp
-from supervisor.outbox import Outbox
-from supervisor.websocket import serve_unix, serve_websocket
-
-ANYWHERE = Tcp("127.0.0.1", 0)
-
-
-class Box(Outbox):
-    closed: trio.Event
-
-    def close(self):
-        super().close()
-        self.closed.set()
-
-
-class Host:
-    """Answers each request with its params; `flood` sends as many bytes as its params say.
-
-    `left` is set when a client has gone, `given_up` when one's outbox is closed.
-    """
-
-    def __init__(self, limit: int = 16 << 20):
-        self.limit = limit
-        self.clients: list[Connection] = []
-        self.left = trio.Event()
-        self.given_up = trio.Event()
-
-    @contextmanager
-    def connect(self, form):
-        connection = Connection(self, form, Box(self.limit))
-        connection.outbox.closed = self.given_up
-        self.clients.append(connection)
-        try:
-            yield connection
-        finally:
-            self.clients.remove(connection)
-            self.left.set()
-
-    def request(self, client: Connection, request: Request) -> None:
-        if request.method == "flood":
-            client.send(b"x" * int(request.params))
-        else:
-            client.reply(request.id, request.params)
-
-    def answer(self, client, answer): ...
-    def gone(self, client): ...
-
-
-@asynccontextmanager
-async def served(host=None, auth=None):
-    async with trio.open_nursery() as nursery:
-        door = await nursery.start(serve_websocket, host or Host(), ANYWHERE, auth)
-        with trio.fail_after(5):
-            yield int(door.url.rpartition(":")[2])
-        nursery.cancel_scope.cancel()
-
-
-@asynccontextmanager
-async def client(port: int):
-    async with await trio.open_tcp_stream("127.0.0.1", port) as stream, talking(stream) as client:
-        yield client
-
-
-@asynccontextmanager
-async def talking(stream, **headers):
-    async with trio.open_nursery() as nursery:
-        yield await wrap_client_stream(
-            nursery, stream, "x", "/", max_message_size=64 << 20, **headers
-        )
-        nursery.cancel_scope.cancel()
-
-
-HANDSHAKE = (
-    "{method} {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: " + base64.b64encode(bytes(16)).decode() + "\r\n"
-    "Sec-WebSocket-Version: {version}\r\n{more}\r\n"
+from supervisor.websocket import serve_websocket
+from tests.supervisor.upgrading import (
+    ANYWHERE,
+    CLOSE,
+    CLOSED,
+    Host,
+    client,
+    converse,
+    frame,
+    handshake,
+    served,
+    status,
 )
-
-
-def handshake(method="GET", path="/", version="13", more="") -> bytes:
-    return HANDSHAKE.format(method=method, path=path, version=version, more=more).encode()
-
-
-def frame(opcode: Opcode, payload: bytes, *, fin: bool = True, masked: bool = True) -> bytes:
-    """A client's frame; a mask of zeros leaves the payload readable."""
-    assert len(payload) < 126
-    head = bytes((opcode | 0x80 * fin, len(payload) | 0x80 * masked))
-    return head + (bytes(4) if masked else b"") + payload
-
-
-async def converse(port: int, *sent: bytes) -> bytes:
-    """All that the server says to these bytes, until it ends the connection."""
-    stream = await trio.open_tcp_stream("127.0.0.1", port)
-    async with stream:
-        await stream.send_all(b"".join(sent))
-        return b"".join([bytes(piece) async for piece in stream])
-
-
-async def status(port: int, request: bytes) -> int:
-    stream = await trio.open_tcp_stream("127.0.0.1", port)
-    async with stream:
-        await stream.send_all(request)
-        return int((await stream.receive_some(4096)).split()[1])
-
-
-CLOSE = frame(Opcode.CLOSE, b"\x03\xe8")
-CLOSED = bytes((0x88, 2)) + b"\x03\xe8"
 
 
 async def test_a_text_frame_is_a_message():
@@ -368,70 +269,3 @@ async def test_an_open_door_to_the_network_is_warned_of(nursery, capsys, ip, war
     nursery.cancel_scope.cancel()
 
     assert ("--ws-auth" in capsys.readouterr().err) is warned
-
-
-@asynccontextmanager
-async def unix(path: Path, host=None):
-    async with trio.open_nursery() as nursery:
-        await nursery.start(serve_unix, host or Host(), path)
-        with trio.fail_after(5):
-            yield
-        nursery.cancel_scope.cancel()
-
-
-async def test_a_unix_socket_is_its_owners_alone_and_goes_with_the_server(tmp_path):
-    """Observed: mode 0600, removed at the end, Origin ignored."""
-    path = tmp_path / "new" / "s.sock"
-    async with unix(path):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        origin = [(b"Origin", b"http://x")]
-        stream = await trio.open_unix_socket(path)
-        async with stream, talking(stream, extra_headers=origin) as client:
-            await client.send_message('{"id":1,"method":"echo"}')
-            assert await client.get_message() == '{"id":1,"result":null}'
-    assert not path.exists()
-
-
-async def test_a_socket_that_nobody_serves_is_taken_over(tmp_path):
-    """Observed."""
-    path = tmp_path / "s.sock"
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(path))
-    async with unix(path):
-        await (await trio.open_unix_socket(path)).aclose()
-
-
-async def test_a_second_server_is_refused_and_the_first_goes_on(tmp_path):
-    """Observed: status 1."""
-    path = tmp_path / "s.sock"
-    async with unix(path):
-        with pytest.raises(Refused, match="listens on"):
-            await serve_unix(Host(), path)
-        await (await trio.open_unix_socket(path)).aclose()
-
-
-async def test_a_file_in_the_place_of_the_socket_is_left_alone(tmp_path):
-    """Ours: what we have not made we do not remove."""
-    path = tmp_path / "s.sock"
-    path.write_text("precious")
-    with pytest.raises(Refused, match="is no socket"):
-        await serve_unix(Host(), path)
-    assert path.read_text() == "precious"
-
-
-async def test_a_path_too_long_for_a_socket_is_refused(tmp_path):
-    """Ours: the system's limit is about a hundred bytes, and its message should reach the user."""
-    with pytest.raises(Refused, match="too long"):
-        await serve_unix(Host(), tmp_path / ("x" * 200))
-
-
-async def test_the_default_socket_lies_in_a_private_folder(tmp_path, monkeypatch):
-    """Observed: 0700, under CODEX_HOME."""
-    monkeypatch.setenv("CODEX_HOME", str(tmp_path))
-    path = tmp_path / "app-server-control" / "app-server-control.sock"
-    path.parent.mkdir(mode=0o755)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(serve_unix, Host(), None)
-        assert path.is_socket()
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-        nursery.cancel_scope.cancel()

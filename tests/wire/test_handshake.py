@@ -186,7 +186,7 @@ async def test_a_message_of_twenty_megabytes_costs_a_websocket_client_its_connec
     await other.call(THREAD_LOADED_LIST, ALIVE)
 
 
-async def test_a_broken_configuration_is_told_and_does_not_stop_the_start(connect, home):
+async def test_a_broken_configuration_is_told(connect, home):
     """Observed: defaults and a `configWarning`."""
     with (home / "config.toml").open("a") as file:
         file.write("\nthis is = = not TOML\n")

@@ -1,114 +1,20 @@
-from pathlib import Path
-
 import msgspec
 import pytest
-import trio
 
 from protocol.approval import (
     AmendingDecision,
-    CommandExecutionRequestApprovalParams,
-    CommandExecutionRequestApprovalResponse,
-    ExecpolicyAmendment,
-    FileChangeRequestApprovalResponse,
     NetworkAmendment,
     NetworkPolicyAmendment,
 )
-from protocol.item import AddChange, FileUpdateChange, UnknownAction, UpdateChange
-from protocol.methods import COMMAND_APPROVAL, FILE_CHANGE_APPROVAL, WARNING
+from protocol.methods import WARNING
 from protocol.policy import (
     DangerFullAccess,
-    GranularApproval,
-    GranularSettings,
     ReadOnly,
     WorkspaceWrite,
 )
-from protocol.settings import Provider, Settings
-from workers.approval import Approvals, CommandRequest, Verdict
+from tests.workers.asking import ACCEPTED, DECLINED, FakeTurn, amend, granular, request, write_rules
+from workers.approval import Verdict
 from workers.tools import ToolFailure, TurnAborted, Unasked
-
-ACCEPTED = Verdict(allowed=True, asked=True, agreed=True)
-DECLINED = Verdict(allowed=False, message="rejected by user", asked=True)
-
-
-class FakeTurn:
-    """Answers questions from a list, in order; an exception is raised instead."""
-
-    id = "turn"
-    thread_id = "thread"
-
-    def __init__(self, home, *answers, policy="untrusted", sandbox=None):
-        self.settings = Settings(
-            home=str(home),
-            cwd="/work",
-            model="m",
-            provider=Provider(id="p", name="P"),
-            approval_policy=policy,
-            sandbox_policy=sandbox or DangerFullAccess(),
-        )
-        self.approvals = Approvals(str(home))
-        self.answers = list(answers)
-        self.asked = []
-        self.told = []
-
-    async def ask(self, row, params):
-        await trio.lowlevel.checkpoint()
-        self.asked.append((row, params))
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        if row is COMMAND_APPROVAL:
-            return CommandExecutionRequestApprovalResponse(answer)
-        return FileChangeRequestApprovalResponse(answer)
-
-    def tell(self, row, params):
-        self.told.append((row, params))
-
-    async def command(self, script, **more):
-        return await self.approvals.command(self, request(script, **more))
-
-    async def patch(self, *paths, roots_ok=True):
-        changes = [FileUpdateChange(diff="x\n", kind=AddChange(), path=path) for path in paths]
-        return await self.approvals.patch(self, "call_1", changes, roots_ok)
-
-    @property
-    def question(self):
-        """The only question's params, as the client sees them."""
-        ((_, params),) = self.asked
-        seen = msgspec.to_builtins(params)
-        assert isinstance(seen.pop("startedAtMs"), int)
-        return seen
-
-
-def request(script, **more):
-    fields = {
-        "call_id": "call_1",
-        "argv": ["/bin/bash", "-lc", script],
-        "display": f"/bin/bash -lc '{script}'",
-        "cwd": "/work",
-        "actions": [UnknownAction(script)],
-    }
-    return CommandRequest(**(fields | more))
-
-
-def amend(*prefix):
-    return AmendingDecision(accept_with_execpolicy_amendment=ExecpolicyAmendment(list(prefix)))
-
-
-def granular(**kinds):
-    chosen = {"mcp_elicitations": True, "rules": True, "sandbox_approval": True} | kinds
-    return GranularApproval(granular=GranularSettings(**chosen))
-
-
-def write_rules(home, text):
-    folder = home / "rules"
-    folder.mkdir()
-    (folder / "my.rules").write_text(text)
-
-
-def prompting(home, *, justified=True):
-    justification = ', justification="Because."' if justified else ""
-    write_rules(home, f'prefix_rule(pattern=["touch"], decision="prompt"{justification})')
-
 
 # ---- the question and its answers
 
@@ -385,98 +291,6 @@ async def test_a_granular_policy_may_refuse_the_question(tmp_path):
     assert "Granular.sandbox_approval is false" in verdict.message
 
 
-# ---- rules
-
-
-async def test_a_rule_that_allows_runs_the_command_without_sandbox(tmp_path):
-    """Observed: only if rules allow every part of the script."""
-    write_rules(tmp_path, 'prefix_rule(pattern=["touch"])')
-    turn = FakeTurn(tmp_path, "decline", policy="on-request", sandbox=ReadOnly())
-
-    assert await turn.command("touch a; touch b") == Verdict(allowed=True, sandboxed=False)
-    assert await turn.command("touch a && ls") == Verdict(allowed=True)
-    assert await turn.command("touch a > b") == Verdict(allowed=True)
-
-
-async def test_the_part_that_no_rule_allows_is_asked(tmp_path):
-    """Observed."""
-    write_rules(tmp_path, 'prefix_rule(pattern=["touch"])')
-    turn = FakeTurn(tmp_path, "decline")
-
-    assert await turn.command("touch a && mkdir c") == DECLINED
-    assert turn.question["proposedExecpolicyAmendment"] == ["mkdir", "c"]
-
-
-@pytest.mark.parametrize(
-    ("justified", "reason"),
-    [(True, "requires approval: Because."), (False, "requires approval by policy")],
-)
-async def test_a_rule_that_prompts_offers_no_amendment(tmp_path, justified, reason):
-    """Observed: the question has a reason and two answers."""
-    prompting(tmp_path, justified=justified)
-    turn = FakeTurn(tmp_path, "accept", policy="on-request")
-
-    assert await turn.command("touch a") == ACCEPTED
-    assert turn.question["reason"] == f"`/bin/bash -lc 'touch a'` {reason}"
-    assert turn.question["availableDecisions"] == ["accept", "cancel"]
-    assert "proposedExecpolicyAmendment" not in turn.question
-
-
-async def test_a_rule_that_prompts_can_be_answered_for_the_session(tmp_path):
-    """Observed."""
-    prompting(tmp_path)
-    turn = FakeTurn(tmp_path, "acceptForSession", policy="on-request")
-
-    await turn.command("touch a")
-
-    assert await turn.command("touch a") == Verdict(allowed=True, agreed=True)
-
-
-@pytest.mark.parametrize(
-    ("policy", "message"),
-    [
-        ("never", "approval required by policy, but AskForApproval is set to Never"),
-        (
-            granular(rules=False),
-            "approval required by policy rule, but AskForApproval::Granular.rules is false",
-        ),
-    ],
-)
-async def test_a_rule_that_prompts_where_nobody_is_asked_forbids(tmp_path, policy, message):
-    """Observed."""
-    prompting(tmp_path)
-
-    verdict = await FakeTurn(tmp_path, policy=policy).command("touch a")
-
-    assert verdict == Verdict(allowed=False, message=message)
-
-
-@pytest.mark.parametrize(
-    ("more", "why"),
-    [
-        (', justification="Because."', "Because."),
-        ("", "policy forbids commands starting with `touch`"),
-    ],
-)
-async def test_a_rule_that_forbids_says_why(tmp_path, more, why):
-    """Observed, whatever the policy."""
-    write_rules(tmp_path, f'prefix_rule(pattern=["touch"], decision="forbidden"{more})')
-
-    verdict = await FakeTurn(tmp_path).command("touch a")
-
-    message = f"`/bin/bash -lc 'touch a'` rejected: {why}"
-    assert verdict == Verdict(allowed=False, message=message)
-
-
-async def test_broken_rules_are_told_and_do_not_stop_the_thread(tmp_path):
-    """Observed: the command is asked as if there were no rules."""
-    write_rules(tmp_path, "oops")
-    turn = FakeTurn(tmp_path, "decline")
-
-    assert [Path(problem.path).name for problem in turn.approvals.problems] == ["my.rules"]
-    assert await turn.command("touch a") == DECLINED
-
-
 # ---- once more, without the sandbox
 
 
@@ -542,98 +356,3 @@ async def test_a_failure_outside_the_sandbox_stands(tmp_path):
     first = Verdict(allowed=True, sandboxed=False)
 
     assert await turn.approvals.retry(turn, request("touch x"), first) is None
-
-
-# ---- patches
-
-
-async def test_the_question_about_a_patch(tmp_path):
-    """Observed: null fields are there."""
-    turn = FakeTurn(tmp_path, "accept")
-
-    assert await turn.patch("/work/a") == ACCEPTED
-    assert turn.question == {
-        "threadId": "thread",
-        "turnId": "turn",
-        "itemId": "call_1",
-        "reason": None,
-        "grantRoot": None,
-    }
-
-
-@pytest.mark.parametrize(
-    ("answer", "status"),
-    [
-        ("decline", "declined"),
-        (msgspec.ValidationError("perhaps"), "declined"),
-        (Unasked("nobody there"), "failed"),
-    ],
-)
-async def test_a_refused_patch(tmp_path, answer, status):
-    """Observed."""
-    assert await FakeTurn(tmp_path, answer).patch("/work/a") == Verdict(
-        allowed=False, message="patch rejected by user", status=status, asked=True
-    )
-
-
-async def test_cancelling_a_patch_ends_the_turn(tmp_path):
-    """Observed."""
-    with pytest.raises(TurnAborted):
-        await FakeTurn(tmp_path, "cancel").patch("/work/a")
-
-
-async def test_a_patch_accepted_for_the_session_covers_its_files(tmp_path):
-    """Observed: all files of a later patch must be covered; ours: the new name of one as well."""
-    turn = FakeTurn(tmp_path, "acceptForSession", "decline", "decline")
-    moved = FileUpdateChange(diff="", kind=UpdateChange("/work/c"), path="/work/a")
-
-    await turn.patch("/work/a", "/work/b")
-
-    assert await turn.patch("/work/b") == Verdict(allowed=True, agreed=True)
-    assert not (await turn.patch("/work/a", "/work/c")).allowed
-    assert not (await turn.approvals.patch(turn, "call_1", [moved], roots_ok=True)).allowed
-
-
-@pytest.mark.parametrize("policy", ["on-request", "on-failure", "never", granular()])
-async def test_a_patch_that_the_sandbox_allows_is_not_asked(tmp_path, policy):
-    """Observed; only `untrusted` asks about each."""
-    turn = FakeTurn(tmp_path, policy=policy, sandbox=WorkspaceWrite())
-    free = FakeTurn(tmp_path, policy=policy)
-
-    assert await turn.patch("/work/a") == Verdict(allowed=True)
-    assert await free.patch("/etc/a", roots_ok=False) == Verdict(allowed=True)
-
-
-@pytest.mark.parametrize("policy", ["on-request", "on-failure", granular()])
-async def test_a_patch_beyond_the_sandbox_is_asked(tmp_path, policy):
-    """Observed, but for on-failure, where ours asks and the reference writes unasked."""
-    turn = FakeTurn(tmp_path, "accept", policy=policy, sandbox=WorkspaceWrite())
-
-    assert await turn.patch("/etc/a", roots_ok=False) == ACCEPTED
-    assert turn.asked[0][0] is FILE_CHANGE_APPROVAL
-
-
-@pytest.mark.parametrize("policy", ["never", granular(sandbox_approval=False)])
-@pytest.mark.parametrize(
-    ("sandbox", "what"),
-    [
-        (ReadOnly(), "writing is blocked by read-only sandbox"),
-        (WorkspaceWrite(), "writing outside of the project"),
-    ],
-)
-async def test_a_patch_beyond_the_sandbox_is_refused_where_nobody_is_asked(
-    tmp_path, policy, sandbox, what
-):
-    """Observed."""
-    turn = FakeTurn(tmp_path, policy=policy, sandbox=sandbox)
-
-    assert await turn.patch("/etc/a", roots_ok=False) == Verdict(
-        allowed=False, message=f"patch rejected: {what}; rejected by user approval settings"
-    )
-
-
-def test_the_params_leave_out_what_is_null():
-    """Observed: no `reason`, `approvalId` or network fields in an ordinary question."""
-    params = CommandExecutionRequestApprovalParams("i", 1, "t", "u")
-
-    assert set(msgspec.to_builtins(params)) == {"itemId", "startedAtMs", "threadId", "turnId"}

@@ -75,10 +75,11 @@ def test_a_thread_begins_with_rules_and_surroundings():
 
 
 def test_what_is_not_there_has_no_part():
-    """Ours: without skills there is no list of them."""
+    """Ours: only skills are told of even when there are none, so that all else keeps its place."""
     developer, user = initial_items(PLAIN, Docs(), NOW)
 
-    assert len(developer["content"]) == 1
+    assert len(developer["content"]) == 2
+    assert "none yet" in developer["content"][1]["text"]
     assert len(user["content"]) == 1
 
 

@@ -1,0 +1,103 @@
+"""A turn whose clients answer from a list, for tests of approvals."""
+
+import msgspec
+import trio
+
+from protocol.approval import (
+    AmendingDecision,
+    CommandExecutionRequestApprovalResponse,
+    ExecpolicyAmendment,
+    FileChangeRequestApprovalResponse,
+)
+from protocol.item import AddChange, FileUpdateChange, UnknownAction
+from protocol.methods import COMMAND_APPROVAL
+from protocol.policy import (
+    DangerFullAccess,
+    GranularApproval,
+    GranularSettings,
+)
+from protocol.settings import Provider, Settings
+from workers.approval import Approvals, CommandRequest, Verdict
+
+ACCEPTED = Verdict(allowed=True, asked=True, agreed=True)
+DECLINED = Verdict(allowed=False, message="rejected by user", asked=True)
+
+
+class FakeTurn:
+    """Answers questions from a list, in order; an exception is raised instead."""
+
+    id = "turn"
+    thread_id = "thread"
+
+    def __init__(self, home, *answers, policy="untrusted", sandbox=None):
+        self.settings = Settings(
+            home=str(home),
+            cwd="/work",
+            model="m",
+            provider=Provider(id="p", name="P"),
+            approval_policy=policy,
+            sandbox_policy=sandbox or DangerFullAccess(),
+        )
+        self.approvals = Approvals(str(home))
+        self.answers = list(answers)
+        self.asked = []
+        self.told = []
+
+    async def ask(self, row, params):
+        await trio.lowlevel.checkpoint()
+        self.asked.append((row, params))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        if row is COMMAND_APPROVAL:
+            return CommandExecutionRequestApprovalResponse(answer)
+        return FileChangeRequestApprovalResponse(answer)
+
+    def tell(self, row, params):
+        self.told.append((row, params))
+
+    async def command(self, script, **more):
+        return await self.approvals.command(self, request(script, **more))
+
+    async def patch(self, *paths, roots_ok=True):
+        changes = [FileUpdateChange(diff="x\n", kind=AddChange(), path=path) for path in paths]
+        return await self.approvals.patch(self, "call_1", changes, roots_ok)
+
+    @property
+    def question(self):
+        """The only question's params, as the client sees them."""
+        ((_, params),) = self.asked
+        seen = msgspec.to_builtins(params)
+        assert isinstance(seen.pop("startedAtMs"), int)
+        return seen
+
+
+def request(script, **more):
+    fields = {
+        "call_id": "call_1",
+        "argv": ["/bin/bash", "-lc", script],
+        "display": f"/bin/bash -lc '{script}'",
+        "cwd": "/work",
+        "actions": [UnknownAction(script)],
+    }
+    return CommandRequest(**(fields | more))
+
+
+def amend(*prefix):
+    return AmendingDecision(accept_with_execpolicy_amendment=ExecpolicyAmendment(list(prefix)))
+
+
+def granular(**kinds):
+    chosen = {"mcp_elicitations": True, "rules": True, "sandbox_approval": True} | kinds
+    return GranularApproval(granular=GranularSettings(**chosen))
+
+
+def write_rules(home, text):
+    folder = home / "rules"
+    folder.mkdir()
+    (folder / "my.rules").write_text(text)
+
+
+def prompting(home, *, justified=True):
+    justification = ', justification="Because."' if justified else ""
+    write_rules(home, f'prefix_rule(pattern=["touch"], decision="prompt"{justification})')
