@@ -3,7 +3,7 @@ from typing import Any, Literal
 from msgspec import UNSET, UnsetType
 
 from protocol.policy import ApprovalsReviewer, AskForApproval, SandboxMode
-from protocol.wire import Wire
+from protocol.wire import U32, Wire
 
 
 class ConfigReadParams(Wire):
@@ -135,7 +135,7 @@ class ConfigWarningNotification(Wire):
 
 class ExperimentalFeatureListParams(Wire):
     cursor: str | None = None
-    limit: int | None = None
+    limit: U32 | None = None
 
 
 ExperimentalFeatureStage = Literal["beta", "underDevelopment", "stable", "deprecated", "removed"]

@@ -55,7 +55,7 @@ def check_thread_id(thread_id: str) -> None:
     try:
         uuid.UUID(thread_id)
     except ValueError:
-        raise invalid(f"invalid thread id: `{thread_id}` is not a UUID") from None
+        raise invalid(f"invalid thread id: `{thread_id[:64]}` is not a UUID") from None
 
 
 def no_rollout(thread_id: str) -> RpcError:

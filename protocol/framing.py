@@ -64,7 +64,7 @@ class Lines:
         self._skipping = False
 
     def feed(self, data: bytes) -> Iterator[bytes | Overlong]:
-        """Yield each line completed by `data`, without its end, and an Overlong for each skipped."""
+        """Yield each line that `data` completes, without its end; an Overlong for each skipped."""
         *whole, rest = data.split(b"\n")
         for piece in whole:
             yield from self._finish(piece)

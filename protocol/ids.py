@@ -1,4 +1,4 @@
-"""Ids that sort by the time they were made: UUID version 7 (RFC 9562), as the reference server's."""
+"""Ids that sort by when they were made: UUID version 7 (RFC 9562), as the reference server's."""
 
 import os
 import time

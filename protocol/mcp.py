@@ -2,7 +2,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
-from protocol.wire import Wire
+from protocol.wire import U32, Wire
 
 McpServerStatusDetail = Literal["full", "toolsAndAuthOnly"]
 
@@ -10,7 +10,7 @@ McpServerStatusDetail = Literal["full", "toolsAndAuthOnly"]
 class ListMcpServerStatusParams(Wire):
     cursor: str | None = None
     detail: McpServerStatusDetail | None = None
-    limit: int | None = None
+    limit: U32 | None = None
 
 
 McpAuthStatus = Literal["unsupported", "notLoggedIn", "bearerToken", "oAuth"]

@@ -2,7 +2,7 @@ from typing import Literal
 
 from msgspec import field
 
-from protocol.wire import Wire
+from protocol.wire import U32, Wire
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
@@ -30,7 +30,7 @@ class CollaborationMode(Wire):
 class ModelListParams(Wire):
     cursor: str | None = None
     include_hidden: bool | None = None
-    limit: int | None = None
+    limit: U32 | None = None
 
 
 class ModelAvailabilityNux(Wire):

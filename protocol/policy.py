@@ -67,7 +67,7 @@ class SpecialRoot(Wire):
 
     kind: str
     path: str | UnsetType = UNSET
-    subpath: str | None | UnsetType = UNSET
+    subpath: str | UnsetType | None = UNSET
 
 
 class SpecialPath(Wire, tag_field="type", tag="special"):
@@ -84,7 +84,7 @@ class FileSystemSandboxEntry(Wire):
 
 class RestrictedFileSystem(Wire, tag_field="type", tag="restricted"):
     entries: list[FileSystemSandboxEntry]
-    glob_scan_max_depth: int | None | UnsetType = UNSET
+    glob_scan_max_depth: int | UnsetType | None = UNSET
 
 
 class UnrestrictedFileSystem(Wire, tag_field="type", tag="unrestricted"):

@@ -3,7 +3,7 @@ from typing import Any, Literal
 from msgspec import UNSET, UnsetType, field
 
 from protocol.turn import Turn, TurnItemsView
-from protocol.wire import Wire
+from protocol.wire import U32, Wire
 
 
 class GitInfo(Wire):
@@ -133,7 +133,7 @@ class ThreadListParams(Wire):
     archived: bool | None = None
     cursor: str | None = None
     cwd: ThreadListCwdFilter | None = None
-    limit: int | None = None
+    limit: U32 | None = None
     model_providers: list[str] | None = None
     search_term: str | None = None
     sort_direction: SortDirection | None = None
@@ -150,7 +150,7 @@ class ThreadListResponse(Wire):
 
 class ThreadLoadedListParams(Wire):
     cursor: str | None = None
-    limit: int | None = None
+    limit: U32 | None = None
 
 
 class ThreadLoadedListResponse(Wire):
@@ -162,7 +162,7 @@ class ThreadTurnsListParams(Wire):
     thread_id: str
     cursor: str | None = None
     items_view: TurnItemsView | None = None
-    limit: int | None = None
+    limit: U32 | None = None
     sort_direction: SortDirection | None = None
 
 

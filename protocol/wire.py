@@ -5,7 +5,11 @@ left out *and* may be null has three states, spelled `T | None | UnsetType = UNS
 `*_at` are Unix seconds, `*_ms` milliseconds.
 """
 
+from typing import Annotated
+
 from msgspec import Meta, Struct
+
+U32 = Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
 
 
 class Wire(Struct, rename="camel"):

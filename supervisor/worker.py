@@ -94,7 +94,7 @@ class Worker:
             except (OSError, trio.ClosedResourceError):
                 return []
             except ValueError as error:  # includes msgspec's; a worker that babbles is no worker
-                log.error("worker %s sent what is no frame: %s", self.pid, error)
+                log.warning("worker %s sent what is no frame: %s", self.pid, error)
                 return []
             if heard or not data:
                 return heard

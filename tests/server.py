@@ -69,7 +69,7 @@ class Server:
         for process in doomed:
             os.kill(process.pid, signal.SIGKILL)
         with trio.fail_after(END_SECONDS):
-            while any(map(_is_alive, doomed)):  # noqa: ASYNC110 - as below
+            while any(map(_is_alive, doomed)):
                 await trio.sleep(0.001)
 
     async def end(self) -> int:
@@ -87,7 +87,7 @@ class Server:
     async def empty(self) -> None:
         """Return once no process of the family is left."""
         with trio.move_on_after(END_SECONDS):
-            while self.left():  # noqa: ASYNC110 - they are no children of ours to wait for
+            while self.left():
                 await trio.sleep(0.02)
             return
         raise AssertionError(f"processes were left behind: {self.left()}")

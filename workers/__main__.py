@@ -14,7 +14,7 @@ def main() -> int:
 
             return serve(int(descriptor))
         case _:
-            print("workers are started by atrio, not by hand; try: atrio --help", file=sys.stderr)
+            sys.stderr.write("workers are started by atrio, not by hand; try: atrio --help\n")
             return 2
 
 

@@ -54,7 +54,7 @@ class Programs:
     async def gone(self) -> None:
         """Return once no server of theirs, nor anything below it, is left."""
         with trio.fail_after(END_SECONDS):
-            while self._left():  # noqa: ASYNC110 - processes of others set no event
+            while self._left():
                 await trio.sleep(0.05)
 
     def _left(self) -> list[int]:

@@ -1,7 +1,5 @@
 """WebSocket clients that write chosen bytes, and a host that echoes."""
 
-"""WebSocket: frames, closing, slow clients, HTTP on the same port, Unix sockets."""
-
 import base64
 from contextlib import asynccontextmanager, contextmanager
 

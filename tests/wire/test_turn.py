@@ -318,7 +318,7 @@ async def test_a_command_dies_with_its_worker(connect_stdio, provider, project):
     await client.next(TURN_COMPLETED)
 
     with trio.fail_after(10):
-        while any(command.is_running() for command in commands):  # noqa: ASYNC110
+        while any(command.is_running() for command in commands):
             await trio.sleep(0.02)
 
 

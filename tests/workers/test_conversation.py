@@ -5,11 +5,16 @@ import trio
 
 from protocol.methods import DYNAMIC_TOOL_CALL, USER_INPUT
 from protocol.model import CollaborationMode, CollaborationSettings
-from tests.workers.conftest import call, message
+from tests.workers.talking import call, message
 from workers.provider import ProviderError
 
 PLAN_MODE = CollaborationMode("plan", CollaborationSettings("gpt-5.4"))
-QUESTION = {"id": "q", "header": "h", "question": "?", "options": [{"label": "a", "description": ""}]}
+QUESTION = {
+    "id": "q",
+    "header": "h",
+    "question": "?",
+    "options": [{"label": "a", "description": ""}],
+}
 CALL = DYNAMIC_TOOL_CALL.name
 
 
@@ -80,9 +85,10 @@ async def test_commands_overlap_and_everything_else_comes_in_order(talk, tmp_pat
     await talk.turn([calls], [message("done")])
 
     ends = [
-        params["item"]["id"] if method == "item/completed" else "plan"
+        "plan" if method == "turn/plan/updated" else params["item"]["id"]
         for method, params in talk.heard
-        if method == "turn/plan/updated" or params.get("item", {}).get("type") == "commandExecution"
+        if method == "turn/plan/updated"
+        or (method == "item/completed" and params["item"]["type"] == "commandExecution")
     ]
     assert ends.index("plan") > max(ends.index("c1"), ends.index("c2"))
     assert ends[-1] == "c4"
@@ -149,14 +155,15 @@ async def test_a_tool_that_fails_tells_the_model(talk):
     """Observed: bad arguments are an output like any other."""
     await talk.turn([[call("update_plan", explanation="none")]], [message("sorry")])
 
-    assert talk.outputs == {
-        "c1": "failed to parse function arguments: missing field `plan`"
-    }
+    assert talk.outputs == {"c1": "failed to parse function arguments: missing field `plan`"}
 
 
 @pytest.mark.parametrize(
     ("answer", "output"),
-    [({"answers": {"q": {"answers": ["a"]}}}, '{"answers":{"q":{"answers":["a"]}}}'), (None, '{"answers":{}}')],
+    [
+        ({"answers": {"q": {"answers": ["a"]}}}, '{"answers":{"q":{"answers":["a"]}}}'),
+        (None, '{"answers":{}}'),
+    ],
 )
 async def test_a_question_to_the_user_shows_in_the_status(talk, answer, output):
     """Observed: waitingOnUserInput for as long as it is open."""

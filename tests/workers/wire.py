@@ -1,7 +1,5 @@
 """A provider that writes chosen bytes in chosen pieces."""
 
-"""The Responses API over HTTP, against a server on loopback that writes chosen bytes."""
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field

@@ -36,7 +36,7 @@ class TurnAborted(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the model.  `arguments` is JSON for a function tool, free text for a custom one."""
+    """One call of the model; `arguments` is JSON, or free text for a custom tool."""
 
     id: str
     name: str
