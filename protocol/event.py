@@ -175,14 +175,26 @@ class RolledBack(Struct, tag_field="type", tag="thread_rolled_back"):
     num_turns: int
 
 
+class StoredError(Struct):
+    """What a client was told of a failed turn; `codex_error_info` in the wire's spelling."""
+
+    message: str
+    codex_error_info: Any = None
+    additional_details: str | None = None
+
+
 class TaskComplete(Struct, tag_field="type", tag="task_complete"):
-    """A turn ends well or ill.  `completed_at` is in Unix seconds."""
+    """A turn ends.  `completed_at` is in Unix seconds.
+
+    `error` is Atrio's own: the reference server's file does not say that a turn has failed.
+    """
 
     turn_id: str | None = None
     last_agent_message: str | None = None
     completed_at: int | None = None
     duration_ms: int | None = None
     time_to_first_token_ms: int | UnsetType | None = UNSET
+    error: StoredError | UnsetType = UNSET
 
 
 class TurnAborted(Struct, tag_field="type", tag="turn_aborted"):

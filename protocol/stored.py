@@ -3,7 +3,8 @@
 Clients see what the reference server stores: messages, reasoning, patches, MCP calls, searches,
 plans, reviews and compactions.  Commands are not among them, several texts of one input are
 joined, and what had no id of its own in the file is numbered `item-N` (observed).  A turn that
-failed reads back as completed; one that never ended, as interrupted.
+never ended reads back as interrupted; one that failed, as failed if Atrio wrote it: the reference
+server does not write down that a turn has failed.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,6 +28,7 @@ from protocol.event import (
     ReviewEntered,
     ReviewExited,
     RolledBack,
+    StoredError,
     TaskComplete,
     TaskStarted,
     TurnAborted,
@@ -44,7 +46,7 @@ from protocol.item import (
     UserMessage,
 )
 from protocol.thread import Thread, ThreadTurnsListParams, ThreadTurnsListResponse
-from protocol.turn import Turn, TurnItemsView, TurnStatus
+from protocol.turn import CodexErrorInfo, Turn, TurnError, TurnItemsView, TurnStatus
 
 MAX_PAGE = 100  # turns
 READ_BYTES = 1 << 20
@@ -95,6 +97,8 @@ class Transcript:
             case TaskStarted(turn_id, started_at):
                 turn = Turn(turn_id, [], "interrupted", started_at=started_at)
                 self._open(turn, start, explicit=True)
+            case TaskComplete(error=StoredError() as error) as end:
+                self._close(end, "failed", _error(error))
             case TaskComplete() as end:
                 self._close(end, "completed")
             case TurnAborted() as end:
@@ -130,11 +134,13 @@ class Transcript:
             return turn
         return self._current
 
-    def _close(self, end: TaskComplete | TurnAborted, status: TurnStatus) -> None:
+    def _close(
+        self, end: TaskComplete | TurnAborted, status: TurnStatus, error: TurnError | None = None
+    ) -> None:
         named = (turn for turn in reversed(self.turns) if turn.id == end.turn_id)
         turn = next(named, self._current)
         if turn is not None:
-            turn.status = status
+            turn.status, turn.error = status, error
             turn.completed_at, turn.duration_ms = end.completed_at, end.duration_ms
         if turn is self._current:
             self._current, self._explicit = None, False
@@ -183,6 +189,14 @@ class Transcript:
                 return ContextCompaction(self._id())
             case _:
                 return None
+
+
+def _error(error: StoredError) -> TurnError:
+    try:
+        info: CodexErrorInfo | None = msgspec.convert(error.codex_error_info, CodexErrorInfo | None)
+    except msgspec.ValidationError:
+        info = "other"  # of a newer server
+    return TurnError(error.message, error.additional_details, info)
 
 
 def _read(line: bytes) -> _EventLine | None:

@@ -68,7 +68,7 @@ async def compact(turn: "RunningTurn", *, midway: bool = False) -> None:
 
 def _replace(turn: "RunningTurn", summary: str, *, midway: bool) -> None:
     thread = turn.thread
-    said = [message("user", text) for text in _spoken(thread.history.items)]
+    said = [message("user", text) for text in spoken(thread.history.items)]
     around: list[Item] = []
     thread.told = None
     if midway:
@@ -97,7 +97,7 @@ def recount(thread: "LoadedThread") -> None:
 # ---- what stays
 
 
-def _spoken(items: list[Item]) -> list[str]:
+def spoken(items: list[Item]) -> list[str]:
     """The user's own words, oldest first, as many of the latest as there is room for."""
     kept: list[str] = []
     room = KEPT_TOKENS * tokens.BYTES_PER_TOKEN
@@ -118,7 +118,7 @@ def _own_words(item: Item) -> str:
     if item.get("role") != "user" or message_text(item).startswith(CONTEXT):
         return ""
     texts = [part.get("text", "") for part in parts(item)]
-    return "\n".join(text for text in texts if not text.startswith(("<image", "</image")))
+    return "\n".join(t for t in texts if t and not t.startswith(("<image", "</image")))
 
 
 # ---- the summary
@@ -133,10 +133,10 @@ async def _summary(turn: "RunningTurn") -> str:
         except ProviderError as error:
             if error.info != "contextWindowExceeded" or len(items) < 2:
                 raise
-            items = _shortened(items)
+            items = shortened(items)
 
 
-def _shortened(items: list[Item]) -> list[Item]:
+def shortened(items: list[Item]) -> list[Item]:
     """Without the oldest; the output of a call that is gone goes with it."""
     count = max(len(items) // STEP, 1)
     calls = {item["call_id"] for item in items[:count] if "call_id" in item}

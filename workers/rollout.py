@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 import trio
 
-from protocol.event import Event, RolledBack, TaskComplete, TaskStarted, TokenCount, TurnAborted
+from protocol.event import Event, RolledBack, StoredError, TaskComplete, TaskStarted, TokenCount, TurnAborted
 from protocol.item import ThreadItem, UserInput
 from protocol.rollout import SESSIONS, Compacted, SessionMeta, decode, encode, file_name, line
 from protocol.settings import Settings
 from protocol.thread import ThreadTokenUsage
-from protocol.turn import Turn
+from protocol.turn import Turn, TurnError
 from workers import record
 
 COPY_BYTES = 1 << 20
@@ -232,4 +232,13 @@ def _end(
     if done.status == "interrupted":
         return TurnAborted(done.id, "interrupted", done.completed_at, done.duration_ms)
     first = msgspec.UNSET if first_token_ms is None else first_token_ms
-    return TaskComplete(done.id, last_message, done.completed_at, done.duration_ms, first)
+    return TaskComplete(
+        done.id, last_message, done.completed_at, done.duration_ms, first, _error(done.error)
+    )
+
+
+def _error(error: TurnError | None) -> StoredError | msgspec.UnsetType:
+    if error is None:
+        return msgspec.UNSET
+    info = msgspec.to_builtins(error.codex_error_info)
+    return StoredError(error.message, info, error.additional_details)

@@ -28,10 +28,10 @@ async def test_a_message_begins_empty_grows_and_is_completed(talk):
 
 
 async def test_a_message_that_was_not_begun_is_begun_when_it_ends(talk):
-    """Observed: some providers send only the end."""
+    """Observed: and with all of its text."""
     await talk.turn([message("hi")[-1:]])
 
-    assert [entry[0] for entry in talk.items] == ["started", "completed"]
+    assert talk.items == [("started", "agentMessage", "hi"), ("completed", "agentMessage", "hi")]
 
 
 async def test_deltas_of_nothing_are_passed_over(talk):
