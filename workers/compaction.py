@@ -37,6 +37,7 @@ CONTEXT = (
     "<user_shell_command>",
     "<subagent_notification>",
     "Warning: ",
+    "A patch has come through ",
     wording.COMPACTED,
 )
 

@@ -69,15 +69,11 @@ def _warm() -> None:
     """Import and run once what every worker runs, then share it."""
     import trio  # noqa: PLC0415
 
-    from workers import responses, thread  # noqa: PLC0415
+    from workers import rehearsal, responses, thread  # noqa: PLC0415
 
     responses.warm()
     thread.warm()
-
-    async def breathe() -> None:
-        await trio.lowlevel.checkpoint()
-
-    trio.run(breathe)
+    trio.run(rehearsal.rehearse)
     gc.collect()
     gc.freeze()
 

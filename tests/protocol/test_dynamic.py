@@ -92,12 +92,12 @@ def test_most_schemas_are_taken_as_they_are(schema):
     [
         ({"type": "null"}, "tool input schema must not be a singleton null type"),
         ({"type": ["null"]}, "tool input schema must not be a singleton null type"),
-        (None, "Expected `object | bool`, got `null`"),
-        ([], "Expected `object | bool`, got `array`"),
+        (None, "Expected `bool | object`, got `null`"),
+        ([], "Expected `bool | object`, got `array`"),
         ({"properties": 3}, "Expected `object | null`, got `int` - at `$.properties`"),
         ({"required": "word"}, "Expected `array | null`, got `str` - at `$.required`"),
         ({"description": 3}, "Expected `str | null`, got `int` - at `$.description`"),
-        ({"type": "array", "items": [{}]}, "Expected `object | bool | null`, got `array`"),
+        ({"type": "array", "items": [{}]}, "Expected `bool | object | null`, got `array`"),
     ],
 )
 def test_a_schema_that_is_none_is_refused(schema, words):

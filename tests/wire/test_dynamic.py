@@ -49,7 +49,7 @@ async def test_the_client_does_what_the_model_calls_for(connect, provider):
 
     assert done.item.status == "completed"
     assert provider.requests[-1]["input"][-1]["output"] == "a bird"
-    assert SERVER_REQUEST_RESOLVED.name not in client.methods()
+    assert SERVER_REQUEST_RESOLVED.name not in client.methods
 
 
 async def test_the_tools_come_back_with_the_thread_and_with_its_forks(connect, provider):
