@@ -15,7 +15,15 @@ from typing import Any
 import msgspec
 import trio
 
-from protocol.event import Event, RolledBack, StoredError, TaskComplete, TaskStarted, TokenCount, TurnAborted
+from protocol.event import (
+    Event,
+    RolledBack,
+    StoredError,
+    TaskComplete,
+    TaskStarted,
+    TokenCount,
+    TurnAborted,
+)
 from protocol.item import ThreadItem, UserInput
 from protocol.rollout import SESSIONS, Compacted, SessionMeta, decode, encode, file_name, line
 from protocol.settings import Settings

@@ -18,7 +18,6 @@ from protocol.account import AccountRateLimitsUpdatedNotification, RateLimitSnap
 from protocol.errors import INTERNAL_ERROR, RpcError
 from protocol.frames import (
     Answered,
-    Ask,
     Bye,
     Call,
     Cancel,
@@ -32,7 +31,6 @@ from protocol.frames import (
     StartThread,
     State,
     Update,
-    Withdrawn,
 )
 from protocol.methods import (
     ACCOUNT_RATE_LIMITS_UPDATED,
@@ -40,7 +38,6 @@ from protocol.methods import (
     THREAD_STATUS_CHANGED,
     THREAD_TOKEN_USAGE_UPDATED,
     WARNING,
-    Method,
     Notification,
 )
 from protocol.thread import (
@@ -49,7 +46,6 @@ from protocol.thread import (
     IdleStatus,
     SystemErrorStatus,
     Thread,
-    ThreadActiveFlag,
     ThreadStatus,
     ThreadStatusChangedNotification,
     ThreadTokenUsage,
@@ -66,8 +62,8 @@ from workers.history import History
 from workers.link import Link
 from workers.mailbox import HANDLERS
 from workers.provider import Provider, Usage
+from workers.questions import Questions
 from workers.rollout import Rollout
-from workers.tools import Unasked
 from workers.tools.dynamic import DynamicTools
 from workers.tools.sessions import Sessions
 from workers.turn import RunningTurn
@@ -79,16 +75,6 @@ R = TypeVar("R", bound=Struct)
 SERVING = (birth, maintenance)
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Question:
-    """A question that waits for the clients."""
-
-    def __init__(self, row: Method[Any, Any]) -> None:
-        self.row = row
-        self.settled = trio.Event()
-        self.result: bytes | None = None
-        self.refusal = "nobody is connected to answer"
 
 
 class LoadedThread:
@@ -116,9 +102,7 @@ class LoadedThread:
         self.told: Told | None = None
         self.dynamic = DynamicTools([])
         self.docs = Docs("", ())
-        self._questions: dict[int, Question] = {}
-        self._withdrawn: list[int] = []
-        self._calls = 0
+        self.questions = Questions(link, self.active)
         self._afterwards: list[Callable[[int], None]] = []
 
     # ---- the mailbox
@@ -127,16 +111,12 @@ class LoadedThread:
         match frame:
             case Call(n, method, params):
                 self._call(n, method, params)
-            case Answered(k, result) if question := self._questions.get(k):
-                question.result = result
-                question.settled.set()
-            case Refused(k, message) if question := self._questions.get(k):
-                question.refusal = message
-                question.settled.set()
+            case Answered() | Refused():
+                self.questions.settle(frame)
             case Update(name, path):
                 self._update(name, path)
-            case Answered() | Refused() | Cancel() | Bye() | StartThread():
-                pass  # a late answer; the rest is `main`'s business
+            case Cancel() | Bye() | StartThread():
+                pass  # the business of whoever reads the link
 
     def _call(self, n: int, method: str, params: bytes) -> None:
         try:
@@ -234,9 +214,7 @@ class LoadedThread:
         self.set_status(IdleStatus())
 
     def active(self) -> None:
-        open_rows = [question.row for question in self._questions.values()]
-        flags: set[ThreadActiveFlag] = {row.waiting for row in open_rows if row.waiting}
-        self.set_status(ActiveStatus(active_flags=sorted(flags)))
+        self.set_status(ActiveStatus(active_flags=self.questions.flags))
 
     def broken(self) -> None:
         self.set_status(SystemErrorStatus())
@@ -275,38 +253,6 @@ class LoadedThread:
     def tell_rate_limits(self, snapshot: RateLimitSnapshot) -> None:
         told = AccountRateLimitsUpdatedNotification(rate_limits=snapshot)
         self.tell(ACCOUNT_RATE_LIMITS_UPDATED, told)
-
-    # ---- what clients are asked
-
-    async def ask(self, row: Method[P, R], params: P) -> R:
-        """Ask the clients and wait as long as they take.  Raises Unasked, msgspec.DecodeError."""
-        self._calls += 1
-        k, question = self._calls, Question(row)
-        self._questions[k] = question
-        if row.waiting:
-            self.active()
-        self.link.send(Ask(k, row.name, _encode(params)))
-        try:
-            await question.settled.wait()
-        finally:
-            del self._questions[k]
-            if not question.settled.is_set():
-                self._withdrawn.append(k)
-        if row.waiting:
-            self.active()
-        if question.result is None:
-            raise Unasked(question.refusal)
-        return row.decode_result(question.result)
-
-    def withdraw(self) -> None:
-        """Close what was asked in vain, once the turn has said how it ended (observed order)."""
-        for k in self._withdrawn:
-            self.link.send(Withdrawn(k))
-        self._withdrawn.clear()
-
-    @property
-    def waiting(self) -> bool:
-        return bool(self._questions)
 
     # ---- the end
 

@@ -133,7 +133,7 @@ class RunningTurn:
         self.thread.link.event(method, body)
 
     async def ask(self, row: Method[P, R], params: P) -> R:
-        return await self.thread.ask(row, params)
+        return await self.thread.questions.ask(row, params)
 
     def advise(self, text: str) -> None:
         self.advice.append(text)
@@ -245,7 +245,7 @@ class RunningTurn:
         else:
             self.thread.idle()
         self.tell(TURN_COMPLETED, TurnCompletedNotification(thread_id=self.thread_id, turn=done))
-        self.thread.withdraw()
+        self.thread.questions.withdraw()
         self.ended.set()
 
     def snapshot(self) -> Turn:
