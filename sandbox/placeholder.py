@@ -1,0 +1,68 @@
+"""Empty folders that stand for protected names while a sandbox runs, and are gone afterwards.
+
+A name that does not exist cannot be covered by a mount, so it is made first: otherwise a command
+could make `.git` with hooks in it, and somebody would run them later.  Several sandboxes may share
+a placeholder, in several processes: each holds a lock on it, and the last one removes it.  It is
+known by its mode, which nobody else gives to a folder; so one that a killed server has left behind
+is taken for what it is, and removed by the next command there.
+"""
+
+import contextlib
+import fcntl
+import os
+import stat
+import time
+
+MODE = 0o1555  # nobody makes read-only sticky folders by hand
+_ATTEMPTS = 50
+_PAUSE_SECONDS = 0.001
+
+
+def stands_for_nothing(path: str) -> bool:
+    """Whether `path` is missing, or a placeholder."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return True
+    return stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == MODE
+
+
+def hold(path: str) -> int:
+    """Make it if need be; the descriptor keeps others from removing it.  Raises OSError.
+
+    Removing takes microseconds, so a placeholder that is being removed is waited for; one that
+    somebody keeps locked on purpose is an error.
+    """
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path)  # noqa: PTH102
+            os.chmod(path, MODE)  # noqa: PTH101 - mkdir would apply the umask
+        try:
+            return _locked(path)
+        except (BlockingIOError, FileNotFoundError):
+            time.sleep(_PAUSE_SECONDS)
+    raise BlockingIOError(f"{path} is locked by another program")
+
+
+def _locked(path: str) -> int:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+            raise FileNotFoundError(path)  # removed, and made again, since it was opened
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def release(path: str, descriptor: int) -> None:
+    """Remove it, unless another sandbox needs it or somebody has put something into it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if stands_for_nothing(path):
+            os.rmdir(path)  # noqa: PTH106
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)
