@@ -70,7 +70,10 @@ class Client:
         return self._ids
 
     def next(self) -> dict[str, Any]:
-        return msgspec.json.decode(next(self._messages))
+        message = next(self._messages, None)
+        if message is None:
+            raise EOFError("the server has ended; start it by hand to see what it says on stderr")
+        return msgspec.json.decode(message)
 
     def answer(self, id: int) -> Any:
         """Wait for the answer to a request; what is heard meanwhile is dropped."""
@@ -257,19 +260,19 @@ class Home:
             server.client.hello()
             yield server
         finally:
-            end(process, kind_first=not websocket)
+            end(process, gently=not websocket)
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def end(process: subprocess.Popen[bytes], *, kind_first: bool = True) -> None:
+def end(process: subprocess.Popen[bytes], *, gently: bool = True) -> None:
     """Let a server go: its input ends, or it is asked to, or it is killed."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.close()
     process.stdout.close()
-    if not kind_first:
+    if not gently:
         process.terminate()
     try:
         process.wait(10)
@@ -367,7 +370,7 @@ def _print(title: str, medians: dict[str, Figures]) -> None:
     for name, ours in medians["ours"].items():
         line = f"{name:<52} {_number(ours):>10}"
         if their := theirs.get(name):
-            line += f" {_number(their):>10} {ours / their:>7.2f}"
+            line += f" {_number(their):>10} {ours / their:>7.2g}"
         print(line)
 
 

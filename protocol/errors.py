@@ -58,6 +58,14 @@ def check_thread_id(thread_id: str) -> None:
         raise invalid(f"invalid thread id: `{thread_id[:64]}` is not a UUID") from None
 
 
+def no_command(process_id: str) -> RpcError:
+    return invalid(f'no active command/exec for process id "{process_id}"')
+
+
+def no_process(handle: str) -> RpcError:
+    return invalid(f'no active process for process handle "{handle}"')
+
+
 def no_rollout(thread_id: str) -> RpcError:
     return invalid(f"no rollout found for thread id {thread_id}")
 

@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Struct, field
 
 from protocol.framing import pack
-from protocol.settings import Settings
+from protocol.policy import DangerFullAccess, PermissionProfile, SandboxPolicy
+from protocol.settings import Settings, ShellEnvironment
 from protocol.thread import DynamicToolSpec, SessionSource, Thread, ThreadSource
 
 
@@ -52,12 +53,52 @@ class StartThread(Frame):
         return self.history is not None or (self.rollout is not None and self.forked_from is None)
 
 
+class StartCommands(Frame):
+    """Be a command worker: each call is a `Spawn`, or a `Call` about an earlier one."""
+
+
+class Spawn(Frame):
+    """Start a process of a client's own.  `n` is the call, and from then on names the process.
+
+    `answer` says what its end is: the reply to the call, or a `process/exited` long after it.
+    `cwd` is absolute; `env` is laid over what `shell_environment` leaves of the worker's own, null
+    takes a variable away.  `project` is the folder that the policy is about.
+    """
+
+    n: int
+    id: str
+    answer: Literal["atEnd", "atStart"]
+    argv: list[str]
+    cwd: str
+    env: dict[str, str | None]
+    tty: bool = False
+    rows: int = 24
+    cols: int = 80
+    stdin: bool = False
+    stream: bool = False
+    cap_bytes: int | None = None
+    timeout_ms: int | None = None
+    project: str = "/"
+    sandbox_policy: SandboxPolicy = field(default_factory=DangerFullAccess)
+    permission_profile: PermissionProfile | None = None
+    shell_environment: ShellEnvironment = field(default_factory=ShellEnvironment)
+
+
+class Taken(Frame):
+    """The client of process `n` has room for `size` more bytes of events."""
+
+    n: int
+    size: int
+
+
 class Call(Frame):
     """A client's request; `n` is ours and comes back with the reply."""
 
     n: int
     method: str
     params: bytes
+    about: int | None = None
+    """To a command worker: the call that began the process."""
 
 
 class Answered(Frame):
@@ -156,7 +197,9 @@ class Log(Frame):
     message: str
 
 
-Down = StartThread | Call | Answered | Refused | Cancel | Update | Bye
+Down = (
+    StartThread | StartCommands | Spawn | Taken | Call | Answered | Refused | Cancel | Update | Bye
+)
 Up = Hello | Reply | Failed | Ask | Withdrawn | Event | State | Log
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -1,6 +1,6 @@
 """What clients do to a thread besides talking to it: shorten, take back, label, clean up."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -17,6 +17,28 @@ class ThreadCompactStartParams(Wire):
 
 class ThreadCompactStartResponse(Nothing):
     """The compaction is a turn of its own, of which notifications tell."""
+
+
+class ThreadShellCommandParams(Wire):
+    """`command` is a script for the user's shell; it runs without a sandbox."""
+
+    command: str
+    thread_id: str
+
+
+class ThreadShellCommandResponse(Nothing):
+    """The command is an item, of which notifications tell."""
+
+
+class ThreadInjectItemsParams(Wire):
+    """`items` are the Responses API's own JSON."""
+
+    items: list[Any]
+    thread_id: str
+
+
+class ThreadInjectItemsResponse(Nothing):
+    """They count from the next request to the model on."""
 
 
 class ThreadRollbackParams(Wire):

@@ -3,18 +3,13 @@
 A row is a value that carries its params and result types, so handlers and the test client are
 checked against it at both ends.  `by` says who serves a request: `here` is the supervisor,
 `thread_id` the worker of the thread that this field names.  A method without a row is unknown.
+Who looks a row up by its name imports the three dicts from here, where they are filled.
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar, get_type_hints
-
-import msgspec
-from msgspec import Struct
 
 from protocol import (
     account,
     approval,
+    command,
     config,
     dynamic,
     hook,
@@ -24,124 +19,17 @@ from protocol import (
     maintenance,
     mcp,
     model,
+    process,
     question,
     skill,
     thread,
     turn,
 )
-from protocol.envelope import notification
-from protocol.errors import DECODE_ERRORS, invalid, undecodable
-from protocol.wire import EXPERIMENTAL, Nothing
-
-P = TypeVar("P", bound=Struct)
-R = TypeVar("R", bound=Struct)
-Scope = Literal["here", "thread_id"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Method(Generic[P, R]):
-    """A request: a client's to us, or a question of ours to a client."""
-
-    name: str
-    params: type[P]
-    result: type[R]
-    by: Scope = "here"
-    experimental: bool = False
-    waiting: thread.ThreadActiveFlag | None = None
-    """Of a question to a person: what the thread's status says while it is open."""
-
-    def decode(self, params: bytes) -> P:
-        """Raises RpcError in the reference server's words."""
-        try:
-            if params == b"null" and not self.params.__struct_fields__:
-                return self.params()
-            return _decoder(self.params)(params)
-        except DECODE_ERRORS as error:
-            raise undecodable(error) from None
-
-    def decode_result(self, result: bytes) -> R:
-        """Raises one of DECODE_ERRORS."""
-        return _decoder(self.result)(result)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Notification(Generic[P]):
-    name: str
-    params: type[P]
-
-    def encode(self, params: P) -> bytes:
-        return notification(self.name, params)
-
-
-REQUESTS: dict[str, Method[Any, Any]] = {}
-QUESTIONS: dict[str, Method[Any, Any]] = {}
-NOTIFICATIONS: dict[str, Notification[Any]] = {}
-_decoders: dict[type[Struct], Callable[[bytes], Any]] = {}
-
-
-def _decoder(shape: type[P]) -> Callable[[bytes], P]:
-    if (
-        shape not in _decoders
-    ):  # built at first use: 100 decoders cost 3 ms that a start can do without
-        _decoders[shape] = msgspec.json.Decoder(shape).decode
-    return _decoders[shape]
-
-
-def request(
-    name: str, params: type[P], result: type[R], *, by: Scope = "here", experimental: bool = False
-) -> Method[P, R]:
-    assert by == "here" or by in params.__struct_fields__, f"{name} cannot be routed by {by}"
-    row = Method(name, params, result, by, experimental)
-    assert REQUESTS.setdefault(name, row) is row, f"{name} declared twice"
-    return row
-
-
-def ask(
-    name: str,
-    params: type[P],
-    result: type[R],
-    *,
-    waiting: thread.ThreadActiveFlag | None = "waitingOnApproval",
-) -> Method[P, R]:
-    row = Method(name, params, result, waiting=waiting)
-    assert QUESTIONS.setdefault(name, row) is row, f"{name} declared twice"
-    return row
-
-
-def notify(name: str, params: type[P]) -> Notification[P]:
-    row = Notification(name, params)
-    assert NOTIFICATIONS.setdefault(name, row) is row, f"{name} declared twice"
-    return row
-
-
-_gates: dict[type[Struct], list[tuple[str, str, Any]]] = {}
-
-
-def experimental_fields(shape: type[Struct]) -> list[tuple[str, str, Any]]:
-    """(attribute, name on the wire, default) of each field that needs `experimentalApi`."""
-    if shape not in _gates:
-        hints = get_type_hints(shape, include_extras=True)
-        _gates[shape] = [
-            (f.name, f.encode_name, f.default)
-            for f in msgspec.structs.fields(shape)
-            if EXPERIMENTAL in getattr(hints[f.name], "__metadata__", ())
-        ]
-    return _gates[shape]
-
-
-def check_experimental(row: Method[Any, Any], params: Struct) -> None:
-    """Refuse what a client without the `experimentalApi` capability may not use."""
-    uses = [row.name] if row.experimental else []
-    uses += [
-        f"{row.name}.{name}"
-        for at, name, default in experimental_fields(row.params)
-        if getattr(params, at) != default
-    ]
-    if isinstance(getattr(params, "approval_policy", None), Struct):
-        uses.append("askForApproval.granular")
-    if uses:
-        raise invalid(f"{uses[0]} requires experimentalApi capability")
-
+from protocol.row import NOTIFICATIONS as NOTIFICATIONS
+from protocol.row import QUESTIONS as QUESTIONS
+from protocol.row import REQUESTS as REQUESTS
+from protocol.row import ask, notify, request
+from protocol.wire import Nothing
 
 # ---- requests: the handshake
 
@@ -186,6 +74,18 @@ THREAD_COMPACT_START = request(
     "thread/compact/start",
     maintenance.ThreadCompactStartParams,
     maintenance.ThreadCompactStartResponse,
+    by="thread_id",
+)
+THREAD_SHELL_COMMAND = request(
+    "thread/shellCommand",
+    maintenance.ThreadShellCommandParams,
+    maintenance.ThreadShellCommandResponse,
+    by="thread_id",
+)
+THREAD_INJECT_ITEMS = request(
+    "thread/inject_items",
+    maintenance.ThreadInjectItemsParams,
+    maintenance.ThreadInjectItemsResponse,
     by="thread_id",
 )
 THREAD_ROLLBACK = request(
@@ -239,6 +139,39 @@ TURN_START = request("turn/start", turn.TurnStartParams, turn.TurnStartResponse,
 TURN_STEER = request("turn/steer", turn.TurnSteerParams, turn.TurnSteerResponse, by="thread_id")
 TURN_INTERRUPT = request(
     "turn/interrupt", turn.TurnInterruptParams, turn.TurnInterruptResponse, by="thread_id"
+)
+
+# ---- requests: commands and processes of a client's own; a command worker answers
+
+COMMAND_EXEC = request("command/exec", command.CommandExecParams, command.CommandExecResponse)
+COMMAND_EXEC_WRITE = request(
+    "command/exec/write", command.CommandExecWriteParams, command.CommandExecWriteResponse
+)
+COMMAND_EXEC_RESIZE = request(
+    "command/exec/resize", command.CommandExecResizeParams, command.CommandExecResizeResponse
+)
+COMMAND_EXEC_TERMINATE = request(
+    "command/exec/terminate",
+    command.CommandExecTerminateParams,
+    command.CommandExecTerminateResponse,
+)
+PROCESS_SPAWN = request(
+    "process/spawn", process.ProcessSpawnParams, process.ProcessSpawnResponse, experimental=True
+)
+PROCESS_WRITE_STDIN = request(
+    "process/writeStdin",
+    process.ProcessWriteStdinParams,
+    process.ProcessWriteStdinResponse,
+    experimental=True,
+)
+PROCESS_RESIZE_PTY = request(
+    "process/resizePty",
+    process.ProcessResizePtyParams,
+    process.ProcessResizePtyResponse,
+    experimental=True,
+)
+PROCESS_KILL = request(
+    "process/kill", process.ProcessKillParams, process.ProcessKillResponse, experimental=True
 )
 
 # ---- requests: what clients ask on their way
@@ -349,6 +282,11 @@ COMMAND_OUTPUT_DELTA = notify(
 TERMINAL_INTERACTION = notify(
     "item/commandExecution/terminalInteraction", item.TerminalInteractionNotification
 )
+COMMAND_EXEC_OUTPUT_DELTA = notify(
+    "command/exec/outputDelta", command.CommandExecOutputDeltaNotification
+)
+PROCESS_OUTPUT_DELTA = notify("process/outputDelta", process.ProcessOutputDeltaNotification)
+PROCESS_EXITED = notify("process/exited", process.ProcessExitedNotification)
 FILE_CHANGE_PATCH_UPDATED = notify(
     "item/fileChange/patchUpdated", item.FileChangePatchUpdatedNotification
 )

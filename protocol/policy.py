@@ -1,6 +1,6 @@
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 from protocol.wire import Wire
 
@@ -84,7 +84,7 @@ class FileSystemSandboxEntry(Wire):
 
 class RestrictedFileSystem(Wire, tag_field="type", tag="restricted"):
     entries: list[FileSystemSandboxEntry]
-    glob_scan_max_depth: int | UnsetType | None = UNSET
+    glob_scan_max_depth: Annotated[int, Meta(ge=1)] | UnsetType | None = UNSET
 
 
 class UnrestrictedFileSystem(Wire, tag_field="type", tag="unrestricted"):

@@ -10,14 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from protocol.methods import (
-    NOTIFICATIONS,
-    QUESTIONS,
-    REQUESTS,
-    Method,
-    Notification,
-    experimental_fields,
-)
+from protocol.methods import NOTIFICATIONS, QUESTIONS, REQUESTS
+from protocol.row import Method, Notification, experimental_fields
 
 Schema = dict[str, Any]
 

@@ -1,47 +1,44 @@
 """What a command may touch: a policy goes in, a recipe for launching comes out.
 
-Nothing is started here.  A policy that this host cannot enforce is refused, never weakened.
+Nothing is started here but the probe of what the host can do.  A policy that it cannot enforce is
+refused, never weakened.
 """
 
-from dataclasses import dataclass
+import os
 
-from protocol.policy import (
-    DangerFullAccess,
-    ExternalSandbox,
-    ReadOnly,
-    SandboxPolicy,
-    WorkspaceWrite,
-)
-from sandbox.bare import marked
+from protocol.policy import PermissionProfile, SandboxPolicy
+from protocol.profile import profile_of
+from sandbox.bare import NETWORK_DISABLED, marked
+from sandbox.launch import Launch, Prepared
+from sandbox.linux import fence
+from sandbox.probe import Missing, host
+from sandbox.reach import Places, name_of, reach
+from sandbox.refusal import Unenforceable
 
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """What to start: `argv[0]` is a path or a name on the PATH of `env`; `cwd` is absolute."""
-
-    argv: list[str]
-    cwd: str
-    env: dict[str, str]
+__all__ = ["Launch", "Prepared", "Unenforceable", "plan"]
 
 
-class Unenforceable(Exception):
-    """The policy cannot be kept on this host; `reason` names it and what to do."""
+def plan(
+    policy: SandboxPolicy,
+    argv: list[str],
+    cwd: str,
+    env: dict[str, str],
+    profile: PermissionProfile | None = None,
+    *,
+    project: str | None = None,
+) -> Launch:
+    """`profile` counts whenever there is one.  `project` is the folder that the policy is about,
+    for a thread its cwd; it is the server's own by default, as in the reference server (observed).
 
-    def __init__(self, policy: str) -> None:
-        self.reason = (
-            f"Atrio cannot enforce the sandbox policy {policy} on this host yet, so the command "
-            "was not run. Choose danger-full-access, or externalSandbox if Atrio itself runs "
-            "inside a container that confines it."
-        )
-        super().__init__(self.reason)
-
-
-def plan(policy: SandboxPolicy, argv: list[str], cwd: str, env: dict[str, str]) -> Launch:
-    """Raises Unenforceable; never a weaker launch than the policy asks for."""
-    match policy:
-        case DangerFullAccess() | ExternalSandbox():
-            return Launch(argv, cwd, marked(policy, env))
-        case ReadOnly():
-            raise Unenforceable("read-only")
-        case WorkspaceWrite():
-            raise Unenforceable("workspace-write")
+    Raises Unenforceable; never a weaker launch than the policy asks for.
+    """
+    places = Places.here(project or os.getcwd())  # noqa: PTH109
+    allowed = reach(policy, profile, places)
+    if allowed is None:
+        return Launch(argv, cwd, marked(profile or profile_of(policy), env))
+    name = name_of(policy, profile)
+    found = host()
+    if isinstance(found, Missing):
+        raise Unenforceable(name, found.reason, found.cure)
+    env = dict(env) if allowed.network else {**env, NETWORK_DISABLED: "1"}
+    return Launch(argv, cwd, env, fence(allowed, found, places.home, cwd, name))

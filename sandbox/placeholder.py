@@ -10,21 +10,17 @@ is taken for what it is, and removed by the next command there.
 import contextlib
 import fcntl
 import os
-import stat
 import time
 
-MODE = 0o1555  # nobody makes read-only sticky folders by hand
+from protocol.placeholder import MODE, is_placeholder
+
 _ATTEMPTS = 50
 _PAUSE_SECONDS = 0.001
 
 
 def stands_for_nothing(path: str) -> bool:
     """Whether `path` is missing, or a placeholder."""
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return True
-    return stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == MODE
+    return not os.path.lexists(path) or is_placeholder(path)  # noqa: PTH110
 
 
 def hold(path: str) -> int:
@@ -35,8 +31,7 @@ def hold(path: str) -> int:
     """
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(FileExistsError):
-            os.mkdir(path)  # noqa: PTH102
-            os.chmod(path, MODE)  # noqa: PTH101 - mkdir would apply the umask
+            os.mkdir(path, MODE)  # noqa: PTH102
         try:
             return _locked(path)
         except (BlockingIOError, FileNotFoundError):
@@ -45,14 +40,14 @@ def hold(path: str) -> int:
 
 
 def _locked(path: str) -> int:
+    """Raises BlockingIOError, and FileNotFoundError when it is not the one that was opened."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(os.close, descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
-            raise FileNotFoundError(path)  # removed, and made again, since it was opened
-    except BaseException:
-        os.close(descriptor)
-        raise
+            raise FileNotFoundError(path)
+        undo.pop_all()
     return descriptor
 
 

@@ -39,7 +39,8 @@ from protocol.item import (
     TextInput,
 )
 from protocol.loading import ThreadStartParams
-from protocol.methods import INITIALIZE, NOTIFICATIONS, QUESTIONS, THREAD_START, TURN_START, Method
+from protocol.methods import INITIALIZE, NOTIFICATIONS, QUESTIONS, THREAD_START, TURN_START
+from protocol.row import Method
 from protocol.thread import ThreadTokenUsageUpdatedNotification
 from protocol.turn import ErrorNotification, TurnCompletedNotification, TurnStartParams
 

@@ -4,9 +4,10 @@ What a command does not need is not imported: a version costs no Trio, and a ser
 WebSocket library.
 """
 
+import gc
 import sys
 
-from supervisor.options import Generate, Options, Proxy, Refused, parse
+from supervisor.options import Generate, Options, Proxy, Refused, Sandbox, parse
 
 
 def main() -> int:
@@ -24,7 +25,7 @@ def _first(group: BaseExceptionGroup[Refused]) -> Refused:
     return first if isinstance(first, Refused) else _first(first)
 
 
-def _run(command: Options | Proxy | Generate) -> int:
+def _run(command: Options | Proxy | Generate | Sandbox) -> int:
     match command:
         case Proxy(socket):
             from supervisor.proxy import run  # noqa: PLC0415
@@ -34,9 +35,16 @@ def _run(command: Options | Proxy | Generate) -> int:
             from supervisor.generate import write  # noqa: PLC0415
 
             return write(what, out, experimental=experimental)
+        case Sandbox():
+            from supervisor.sandbox import run  # noqa: PLC0415
+
+            return run(command)
         case _:
+            gc.disable()  # what is imported stays: looking for garbage in it costs 10 ms
             from supervisor.server import run  # noqa: PLC0415
 
+            gc.freeze()
+            gc.enable()
             return run(command)
 
 

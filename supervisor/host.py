@@ -8,6 +8,7 @@ from supervisor.connection import Connection
 
 if TYPE_CHECKING:
     from supervisor.asks import Asks
+    from supervisor.commands import Commands
     from supervisor.config import Config
     from supervisor.store import Store
     from supervisor.threads import Threads
@@ -23,6 +24,7 @@ class Host:
     store: "Store"
     threads: "Threads"
     asks: "Asks"
+    commands: "Commands"
     clients: set[Connection] = field(default_factory=set[Connection])
 
     def tell_all(self, method: str, message: bytes, *, answering: Connection | None = None) -> None:

@@ -99,6 +99,16 @@ class Generate:
     experimental: bool
 
 
+@dataclass(frozen=True)
+class Sandbox:
+    """`sandbox`: one command as a thread with this policy would run it."""
+
+    policy: Literal["read-only", "workspace-write", "danger-full-access"]
+    network: bool
+    writable: list[str]
+    argv: list[str]
+
+
 def codex_home() -> Path:
     """Where the configuration, the credentials and the threads are kept."""
     return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex").absolute()
@@ -109,9 +119,11 @@ def default_socket() -> Path:
     return codex_home() / "app-server-control" / "app-server-control.sock"
 
 
-def parse(arguments: Sequence[str]) -> Options | Proxy | Generate:
+def parse(arguments: Sequence[str]) -> Options | Proxy | Generate | Sandbox:
     """Raises Refused (status 1) and SystemExit (2 for bad flags, 0 for --help and --version)."""
     given = _parser().parse_args(arguments)
+    if given.tool == "sandbox":
+        return Sandbox(given.policy, given.network, given.writable, given.argv)
     overrides = _overrides(given)
     match given.tool:
         case "proxy":
@@ -264,6 +276,7 @@ def _parser() -> argparse.ArgumentParser:
     server = commands.add_parser("app-server", help="serve the protocol", allow_abbrev=False)
     _add_overrides(server, "sub_")
     _add_transport(server)
+    _add_sandbox(commands.add_parser("sandbox", help="run a command as a policy lets it run"))
     tools = server.add_subparsers(dest="tool", metavar="TOOL")
     proxy = tools.add_parser("proxy", help="join stdio to a running server's Unix socket")
     proxy.add_argument("--sock", metavar="PATH", default="")
@@ -272,6 +285,21 @@ def _parser() -> argparse.ArgumentParser:
         generate.add_argument("-o", "--out", metavar="DIR", required=True)
         generate.add_argument("--experimental", action="store_true")
     return parser
+
+
+def _add_sandbox(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(tool="sandbox")
+    modes = ["read-only", "workspace-write", "danger-full-access"]
+    parser.add_argument("--policy", choices=modes, default="read-only")
+    parser.add_argument("--network", action="store_true", help="let it reach the network")
+    parser.add_argument(
+        *("--writable", "-w"),
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="with workspace-write: a further folder to write to",
+    )
+    parser.add_argument("argv", nargs="+", metavar="CMD", help="behind --, with its arguments")
 
 
 def _add_overrides(parser: argparse.ArgumentParser, prefix: str) -> None:

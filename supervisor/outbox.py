@@ -32,6 +32,10 @@ class Outbox:
     def full(self) -> bool:
         return self.size > self.limit
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def put(self, data: bytes) -> None:
         if self._closed:
             return
@@ -64,8 +68,8 @@ class Outbox:
         self._drained.set()
         return data
 
-    async def wait_room(self) -> None:
-        """Return once the box is within its limit, or closed."""
-        while self.full and not self._closed:
+    async def wait_room(self, size: int | None = None) -> None:
+        """Return once the box holds no more than `size`, by default its limit, or is closed."""
+        while self.size > (self.limit if size is None else size) and not self._closed:
             self._drained = trio.Event()
             await self._drained.wait()

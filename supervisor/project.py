@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
+from protocol.placeholder import is_placeholder
 from supervisor.layers import Table
 
 MARKERS = [".git"]
@@ -14,7 +15,8 @@ def folders(cwd: str, markers: list[str] | None = None) -> list[Path]:
     here = Path(cwd)
     up = [here, *here.parents]
     for depth, folder in enumerate(up):
-        if any((folder / name).exists() for name in (MARKERS if markers is None else markers)):
+        names = MARKERS if markers is None else markers
+        if any((folder / n).exists() and not is_placeholder(folder / n) for n in names):
             return up[depth::-1]
     return [here]
 
@@ -23,7 +25,7 @@ def git_root(cwd: str) -> Path | None:
     """The root of the repository around `cwd`; for a worktree that of the main checkout."""
     for folder in (Path(cwd), *Path(cwd).parents):
         git = folder / ".git"
-        if git.is_dir():
+        if git.is_dir() and not is_placeholder(git):
             return folder
         if git.is_file():
             return _main_checkout(git) or folder

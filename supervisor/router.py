@@ -14,36 +14,46 @@ from msgspec import Struct
 
 from protocol.envelope import Answer, Request
 from protocol.errors import INTERNAL_ERROR, RpcError, invalid, overloaded
-from protocol.methods import (
-    INITIALIZE,
-    REQUESTS,
-    THREAD_MEMORY_MODE_SET,
-    THREAD_METADATA_UPDATE,
-    Method,
-    check_experimental,
-)
+from protocol.methods import INITIALIZE, REQUESTS, THREAD_MEMORY_MODE_SET, THREAD_METADATA_UPDATE
+from protocol.row import Method, check_experimental
 from supervisor.connection import Connection
 from supervisor.handlers import (
     HANDLERS,
     account,
+    command,
     config,
     hook,
     initialize,
     mcp,
     metadata,
     model,
+    process,
     skill,
     stored,
     thread,
 )
 from supervisor.host import Host
 from supervisor.loaded import Loaded
+from supervisor.spawned import Spawned
 
 IN_FLIGHT_LIMIT = 4096  # requests of one client that wait for an answer
 TOTAL_LIMIT = 32768  # and of all clients
 
 # Importing a file enters its handlers.
-SERVING = (account, config, hook, initialize, mcp, metadata, model, skill, stored, thread)
+SERVING = (
+    account,
+    command,
+    config,
+    hook,
+    initialize,
+    mcp,
+    metadata,
+    model,
+    process,
+    skill,
+    stored,
+    thread,
+)
 
 # Answered by a worker, and yet no reason to listen to its thread from now on.
 QUIET = frozenset((THREAD_METADATA_UPDATE.name, THREAD_MEMORY_MODE_SET.name))
@@ -74,6 +84,7 @@ class Router:
     def gone(self, client: Connection) -> None:
         self._host.clients.discard(client)
         self._host.threads.left(client)
+        self._host.commands.left(client)
 
     def _route(self, client: Connection, request: Request) -> None:
         row = REQUESTS.get(request.method)
@@ -104,7 +115,7 @@ class Router:
             self._deliver(client, request, result)
 
     async def _finish(
-        self, client: Connection, request: Request, pending: Awaitable[Struct | Loaded]
+        self, client: Connection, request: Request, pending: Awaitable[Struct | Loaded | Spawned]
     ) -> None:
         try:
             self._deliver(client, request, await pending)
@@ -116,10 +127,14 @@ class Router:
             client.in_flight -= 1
             self._in_flight -= 1
 
-    def _deliver(self, client: Connection, request: Request, result: Struct | Loaded) -> None:
-        """Send a handler's answer, or let the thread that it named give it."""
+    def _deliver(
+        self, client: Connection, request: Request, result: Struct | Loaded | Spawned
+    ) -> None:
+        """Send a handler's answer, or let the thread or process that it named give it."""
         if isinstance(result, Loaded):
             self._forward(result, client, request, subscribe=request.method not in QUIET)
+        elif isinstance(result, Spawned):
+            result.call(client, request)
         else:
             client.reply(request.id, _encode(result))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import trio
 
 from supervisor.asks import Asks
+from supervisor.commands import Commands
 from supervisor.config import Config, ConfigError
 from supervisor.connection import Connection, Form
 from supervisor.host import Host
@@ -91,6 +92,7 @@ class _Server:
         self, births: NurseryProcess, tasks: trio.Nursery, signals: AsyncIterator[int]
     ) -> None:
         threads = Threads(births, tasks, self._config.unload_grace_seconds())
+        commands = Commands(births, tasks)
         store = Store(self._home)
         host = threads.host = Host(
             home=self._home,
@@ -99,13 +101,16 @@ class _Server:
             store=store,
             threads=threads,
             asks=Asks(),
+            commands=commands,
         )
         await store.open(tasks)
         try:
             await self._serve(Hall(host, Router(host, tasks)), threads, signals)
         finally:
             with trio.CancelScope(shield=True):
-                await threads.unload_all()
+                async with trio.open_nursery() as ending:
+                    ending.start_soon(threads.unload_all)
+                    ending.start_soon(commands.close)
                 await store.close()
 
     async def _serve(self, hall: Hall, threads: Threads, signals: AsyncIterator[int]) -> None:

@@ -19,7 +19,7 @@ from protocol.frames import Frame, Hello, Up
 from protocol.framing import Frames
 
 READ_BYTES = 1 << 18
-SPARES = 2
+SPARES = 2  # each owns 3 MiB; one of them waits to be put where the others are
 RESTART_SECONDS = 1.0  # a nursery that keeps dying must not keep a core busy
 
 log = logging.getLogger("atrio.worker")
@@ -121,7 +121,7 @@ class NurseryProcess:
         )
         self._control: trio.SocketStream | None = None
         self._up = trio.Event()
-        self._give, self._spares = trio.open_memory_channel[Worker](SPARES)
+        self._give, self._spares = trio.open_memory_channel[Worker](SPARES - 1)
         self._idle: set[Worker] = set()
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -20,15 +20,8 @@ from protocol.framing import Lines, Overlong
 from protocol.initialize import ClientInfo, InitializeCapabilities, InitializeParams
 from protocol.item import TextInput
 from protocol.loading import ThreadStartParams
-from protocol.methods import (
-    INITIALIZE,
-    NOTIFICATIONS,
-    QUESTIONS,
-    THREAD_START,
-    TURN_START,
-    Method,
-    Notification,
-)
+from protocol.methods import INITIALIZE, NOTIFICATIONS, QUESTIONS, THREAD_START, TURN_START
+from protocol.row import Method, Notification
 from protocol.thread import Thread
 from protocol.turn import Turn, TurnStartParams
 

@@ -39,14 +39,14 @@ class Conversation:
 
     async def run(self) -> None:
         """Raises ProviderError when the model cannot be had."""
-        self._record_start()
+        self._turn.record_start()
         try:
             if due(self._thread):
                 await compact(self._turn)
             self._prepare()
             while True:
                 await self._respond()
-                if not self._calls and not self._turn.steered:
+                if not self._calls and not self._turn.steered and not self._turn.reports:
                     return
                 self._settle()
                 if due(self._thread):
@@ -55,16 +55,6 @@ class Conversation:
         except BaseException:
             self._abandon()
             raise
-
-    def _record_start(self) -> None:
-        turn, thread = self._turn, self._thread
-        if thread.rollout is not None:
-            thread.rollout.turn_started(
-                turn.id,
-                turn.settings,
-                context_window=self._window,
-                started_at_ms=turn.started_at_ms,
-            )
 
     def _prepare(self) -> None:
         """Tell the model where it is and what the user says."""
@@ -85,6 +75,7 @@ class Conversation:
             self._turn.remember(item)
 
     def _hear_steered(self) -> None:
+        self._turn.take_reports()
         waiting, self._turn.steered = self._turn.steered, []
         for inputs in waiting:
             self._hear(inputs)

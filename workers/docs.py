@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from protocol.placeholder import is_placeholder
 from protocol.settings import Settings
 
 OVERRIDE, USUAL = "AGENTS.override.md", "AGENTS.md"
@@ -63,7 +64,8 @@ def project_docs(settings: Settings) -> list[Path]:
 def _folders(cwd: Path, markers: list[str]) -> list[Path]:
     upward = [cwd, *cwd.parents]
     for depth, folder in enumerate(upward):
-        if any(os.path.lexists(folder / marker) for marker in markers):
+        there = [folder / marker for marker in markers if os.path.lexists(folder / marker)]
+        if any(not is_placeholder(path) for path in there):
             return upward[: depth + 1][::-1]
     return [cwd]
 

@@ -9,6 +9,7 @@ import re
 from itertools import chain
 from pathlib import Path
 
+from protocol.placeholder import is_placeholder
 from protocol.thread import GitInfo
 
 MAX_LINKS = 5  # symbolic refs that point to symbolic refs; git's own bound
@@ -32,7 +33,7 @@ def git_dir(cwd: str) -> Path | None:
     here = Path(cwd).absolute()
     for parent in chain((here,), here.parents):
         found = parent / ".git"
-        if found.is_dir():
+        if found.is_dir() and not is_placeholder(found):
             return found
         target = _text(found).removeprefix("gitdir:").strip() if found.is_file() else ""
         if target:

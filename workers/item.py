@@ -27,8 +27,8 @@ from protocol.methods import (
     REASONING_SUMMARY_PART_ADDED,
     REASONING_SUMMARY_TEXT_DELTA,
     REASONING_TEXT_DELTA,
-    Notification,
 )
+from protocol.row import Notification
 from workers.history import message_text, parts
 from workers.proposal import Proposal
 from workers.provider import (

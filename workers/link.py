@@ -1,11 +1,14 @@
 """The worker's end of the pipe: calls come in, replies, events and questions go out.
 
-Everything that is said within one turn of the scheduler travels in one write.
+Everything that is said within one turn of the scheduler travels in one write.  Deltas that follow
+each other faster than a reader could tell apart travel together, because a write that wakes another
+process costs more than all the rest of a delta (bench/stream.py, paced).
 """
 
 import os
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager, suppress
+from math import inf
 
 import trio
 
@@ -15,6 +18,8 @@ from protocol.framing import Frames
 
 READ_BYTES = 1 << 16
 HIGH_WATER = 1 << 20  # bytes that may wait for the supervisor before a turn waits too
+GATHER_SECONDS = 0.004  # between two writes of deltas alone; a model's words come every 10 to 20 ms
+GATHER_BYTES = 1 << 16  # a burst need not wait
 
 
 class Link:
@@ -26,7 +31,9 @@ class Link:
         self._size = 0
         self._said = trio.Event()
         self._written = trio.Event()
+        self._urgent = trio.Event()
         self._gathering = False
+        self._pushed_at = -inf
         self.next_seq = next_seq
 
     def send(self, frame: Frame) -> None:
@@ -35,13 +42,15 @@ class Link:
         self._size += len(data)
         if not self._gathering:
             self._said.set()
+            self._urgent.set()
 
     @contextmanager
     def together(self) -> Generator[None]:
-        """Write what is said within, at once and in one piece; what the system does not take
-        follows.  A delta that comes alone then costs no turn of the scheduler beyond its own.
+        """Write what is said within in one piece: at once, unless something was just written.
+
+        A delta that comes alone then costs no turn of the scheduler beyond its own.
         """
-        self._gathering = not self._said.is_set() and isinstance(self._stream, trio.SocketStream)
+        self._gathering = isinstance(self._stream, trio.SocketStream)
         try:
             yield
         finally:
@@ -50,13 +59,21 @@ class Link:
             self._gathering = False
 
     def _push(self) -> None:
+        if self._size > GATHER_BYTES:
+            self._urgent.set()
+        now = trio.current_time()
+        if not self._said.is_set() and now - self._pushed_at >= GATHER_SECONDS:
+            self._write_now()
+            self._pushed_at = now
+        if self._waiting:
+            self._said.set()
+
+    def _write_now(self) -> None:
         assert isinstance(self._stream, trio.SocketStream)
         data, taken = b"".join(self._waiting), 0
         with suppress(OSError):  # not now, or the supervisor is gone: `write` finds out
             taken = os.write(self._stream.socket.fileno(), data)
         self._waiting, self._size = [data[taken:]] if taken < len(data) else [], len(data) - taken
-        if self._waiting:
-            self._said.set()
 
     def event(self, method: str, body: bytes, only: int | None = None) -> None:
         """Send a finished notification, under the thread's next number."""
@@ -68,6 +85,11 @@ class Link:
         try:
             while True:
                 await self._said.wait()
+                if not self._urgent.is_set():
+                    with trio.move_on_at(self._pushed_at + GATHER_SECONDS):
+                        await self._urgent.wait()
+                self._urgent = trio.Event()
+                self._pushed_at = trio.current_time()
                 data, self._waiting, self._size = b"".join(self._waiting), [], 0
                 await self._stream.send_all(data)
                 if not self._waiting:
@@ -84,6 +106,7 @@ class Link:
 
     async def flush(self) -> None:
         """Return once all that was said has been handed to the system."""
+        self._urgent.set()
         while self._waiting:
             await self._written.wait()
 

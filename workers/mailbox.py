@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
-from protocol.methods import Method
+from protocol.row import Method
 
 if TYPE_CHECKING:
     from workers.thread import LoadedThread

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from protocol import catalogue, meta
+from protocol import meta
 from protocol.errors import INTERNAL_ERROR, RpcError, invalid
 from protocol.ids import new_id
 from protocol.maintenance import (
@@ -57,20 +57,12 @@ class CompactTurn(RunningTurn):
         super().__init__(thread, TurnStartParams([], thread.thread.id))
 
     async def work(self) -> None:
-        self._record_start()
+        self.record_start()
         try:
             await compact(self)
         finally:
             if self.scope.cancel_called:
                 self.remember(message("user", ABORTED))
-
-    def _record_start(self) -> None:
-        rollout, settings = self.thread.rollout, self.settings
-        window = catalogue.describe(settings.model).window(settings.context_window)
-        if rollout is not None:
-            rollout.turn_started(
-                self.id, settings, context_window=window, started_at_ms=self.started_at_ms
-            )
 
 
 @serves(THREAD_COMPACT_START)

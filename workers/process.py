@@ -12,11 +12,15 @@ import os
 import signal
 import subprocess
 import termios
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import trio
 
-from sandbox import Launch
+from sandbox import Launch, Prepared
+
+if TYPE_CHECKING:
+    import psutil
 
 # How long what was written before the end may still come in, when a grandchild keeps the output
 # open.  The reference server waits as long (observed: 51 ms).
@@ -31,46 +35,66 @@ TTY_SIZE = (24, 80)  # rows, columns; the reference server's default
 # and exec, so a shell does it in the child and is then replaced by the command.
 _ON_TTY = ["/bin/sh", "-c", 'exec 0<>"$0" 1>&0 2>&1; exec "$@"']
 
+Sink = Callable[[bytes], None]
+Room = Callable[[], Awaitable[None]]
+
 LIVE: "set[Process]" = set()
+
+
+async def _always() -> None:
+    """There is room."""
 
 
 class Process:
     """A started child.  `exit_code` is None while it runs; `pid` is also its process group."""
 
-    def __init__(self, launch: Launch, *, tty: bool = False, stdin: bool = False) -> None:
-        """Start it.  Output and errors are one stream; without `stdin` the input is empty.
+    def __init__(
+        self,
+        launch: Launch,
+        *,
+        tty: bool = False,
+        stdin: bool = False,
+        apart: bool = False,
+        size: tuple[int, int] = TTY_SIZE,
+    ) -> None:
+        """Start it.  Output and errors are one stream unless they are to be kept `apart`, which
+        a terminal of `size` cannot; without `stdin` the input is empty.
 
         Raises OSError when the program or the cwd is missing.
         """
         self.tty = tty
+        self._size = size
+        self._errors: trio.lowlevel.FdStream | None = None
         self.exit_code: int | None = None
         self.killed_by: int | None = None  # the signal, once one has ended it
         self._ended = trio.Event()
         self._writer: trio.lowlevel.FdStream | None = None
         self._writing = trio.Lock()
-        self._popen = self._start_on_tty(launch) if tty else self._start_on_pipes(launch, stdin)
+        self._popen = (
+            self._start_on_tty(launch) if tty else self._start_on_pipes(launch, stdin, apart)
+        )
         self.pid = self._popen.pid
         LIVE.add(self)
 
-    def _start_on_pipes(self, launch: Launch, stdin: bool) -> subprocess.Popen[bytes]:
-        output, theirs = os.pipe()
+    def _start_on_pipes(self, launch: Launch, stdin: bool, apart: bool) -> subprocess.Popen[bytes]:
+        pipes = [os.pipe() for _ in range(2 if apart else 1)]
         try:
-            popen = subprocess.Popen(
-                launch.argv,
+            popen = self._spawn(
+                launch.prepare(),
                 stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=theirs,
-                stderr=theirs,
-                cwd=launch.cwd,
-                env=launch.env,
-                start_new_session=True,
-                bufsize=0,
+                output=pipes[0][1],
+                errors=pipes[-1][1],
             )
         except BaseException:
-            os.close(output)
+            for ours, _ in pipes:
+                os.close(ours)
             raise
         finally:
-            os.close(theirs)
-        self._reader = trio.lowlevel.FdStream(output)
+            for _, theirs in pipes:
+                os.close(theirs)
+        self._reader = trio.lowlevel.FdStream(pipes[0][0])
+        if apart:
+            self._errors = trio.lowlevel.FdStream(pipes[1][0])
         if popen.stdin is not None:
             self._writer = trio.lowlevel.FdStream(os.dup(popen.stdin.fileno()))
             popen.stdin.close()
@@ -79,16 +103,9 @@ class Process:
     def _start_on_tty(self, launch: Launch) -> subprocess.Popen[bytes]:
         master, slave = os.openpty()
         try:
-            termios.tcsetwinsize(master, TTY_SIZE)
-            popen = subprocess.Popen(
-                [*_ON_TTY, os.ttyname(slave), *launch.argv],
-                stdin=slave,
-                stdout=slave,
-                stderr=slave,
-                cwd=launch.cwd,
-                env=launch.env,
-                start_new_session=True,
-            )
+            termios.tcsetwinsize(master, self._size)
+            through = (*_ON_TTY, os.ttyname(slave)) if not launch.fence else launch.fence.session
+            popen = self._spawn(launch.prepare(through), stdin=slave, output=slave, errors=slave)
         except BaseException:
             os.close(master)
             raise
@@ -97,39 +114,72 @@ class Process:
         self._reader = self._writer = trio.lowlevel.FdStream(master)
         return popen
 
+    def _spawn(
+        self, prepared: Prepared, *, stdin: int, output: int, errors: int
+    ) -> subprocess.Popen[bytes]:
+        self._prepared = prepared
+        try:
+            popen = subprocess.Popen(
+                prepared.argv,
+                stdin=stdin,
+                stdout=output,
+                stderr=errors,
+                cwd=prepared.cwd,
+                env=prepared.env,
+                pass_fds=prepared.pass_fds,
+                start_new_session=True,
+                bufsize=0,
+            )
+        except BaseException:
+            prepared.close()
+            raise
+        prepared.started()
+        return popen
+
     # ---- its output and its end
 
-    async def run(self, sink: Callable[[bytes], None]) -> int:
+    async def run(self, sink: Sink, errors: Sink | None = None, room: Room = _always) -> int:
         """Hand on all output, reap the child, return its exit code.
+
+        `errors` is for a process that keeps them apart.  Before each piece `room` is waited for:
+        a process whose output nobody takes has to wait itself.
 
         Cancelling ends the whole group: it is asked, then killed.  A grandchild that keeps the
         output open does not keep this waiting; it is left running, and what it writes is lost.
         """
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._read, sink)
+                for stream, heard in self._heard(sink, errors):
+                    nursery.start_soon(self._read, stream, heard, room)
                 await self._reap()
                 nursery.cancel_scope.deadline = trio.current_time() + DRAIN_SECONDS
-            self._drain(sink)
+            self.drain(sink, errors)
         finally:
             await self._end()
         assert self.exit_code is not None
         return self.exit_code
 
-    async def _read(self, sink: Callable[[bytes], None]) -> None:
+    def _heard(self, sink: Sink, errors: Sink | None) -> list[tuple[trio.lowlevel.FdStream, Sink]]:
+        apart = [] if self._errors is None else [(self._errors, errors or sink)]
+        return [(self._reader, sink), *apart]
+
+    async def _read(self, stream: trio.lowlevel.FdStream, sink: Sink, room: Room) -> None:
         try:
-            while data := await self._reader.receive_some(READ_BYTES):
+            await room()
+            while data := await stream.receive_some(READ_BYTES):
                 sink(data)
+                await room()
         except trio.BrokenResourceError:
             return  # EIO: the last holder of the terminal has gone
 
-    def _drain(self, sink: Callable[[bytes], None]) -> None:
-        """Take what is waiting, should the machine be too busy to have read it in time."""
-        with contextlib.suppress(OSError):  # nothing waits, or the terminal has gone
-            for _ in range(DRAIN_BYTES // READ_BYTES):
-                if not (data := os.read(self._reader.fileno(), READ_BYTES)):
-                    return
-                sink(data)
+    def drain(self, sink: Sink, errors: Sink | None = None) -> None:
+        """Take what is waiting: at the end the machine may be too busy to have read it in time."""
+        for stream, heard in self._heard(sink, errors):
+            with contextlib.suppress(OSError):  # nothing waits, or the terminal has gone
+                for _ in range(DRAIN_BYTES // READ_BYTES):
+                    if not (data := os.read(stream.fileno(), READ_BYTES)):
+                        break
+                    heard(data)
 
     async def _reap(self) -> None:
         await self._wait_exit()
@@ -158,16 +208,28 @@ class Process:
     async def _end(self) -> None:
         """Leave nothing behind: no child that runs, no zombie, no descriptor."""
         if self.exit_code is None:
+            family = _family(self.pid)
             self.terminate()
             with trio.move_on_after(TERM_SECONDS, shield=True):
                 await self._wait_exit()
             self.kill_group()  # the others too, while the leader's zombie keeps their number
+            _kill(family)
             with trio.move_on_after(REAP_SECONDS, shield=True):
                 await self._reap()
         with trio.CancelScope(shield=True):
             await self._reader.aclose()
+            if self._errors is not None:
+                await self._errors.aclose()
             if self._writer is not None:
                 await self._writer.aclose()
+        await self._clear()
+
+    async def _clear(self) -> None:
+        """Take away what stood for missing names, once nothing of the sandbox can make them."""
+        if self._prepared.gone is not None:
+            with trio.move_on_after(REAP_SECONDS, shield=True):
+                await trio.lowlevel.wait_readable(self._prepared.gone)
+        self._prepared.close()
 
     async def wait(self) -> int:
         """The exit code, once `run` has seen the end."""
@@ -205,6 +267,24 @@ class Process:
         if self._popen.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
+
+
+def _family(pid: int) -> "list[psutil.Process]":
+    """All that it has started so far, groups of their own included; not what has left it."""
+    import psutil  # noqa: PLC0415 - most processes end by themselves
+
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def _kill(family: "list[psutil.Process]") -> None:
+    import psutil  # noqa: PLC0415 - as above
+
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            process.kill()  # looks first whether the number is still the same process's
 
 
 def kill_all() -> None:

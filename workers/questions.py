@@ -12,7 +12,7 @@ import trio
 from msgspec import Struct
 
 from protocol.frames import Answered, Ask, Refused, Withdrawn
-from protocol.methods import Method
+from protocol.row import Method
 from protocol.thread import ThreadActiveFlag
 from workers.link import Link
 from workers.tools import Unasked

@@ -24,9 +24,10 @@ SCRIPT = Path(__file__).with_name("rehearsal.json")
 
 async def rehearse() -> None:
     ours, theirs = socket.socketpair()
-    link = Link(trio.SocketStream(trio.socket.from_stdlib_socket(theirs)))
     stage = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
-    async with trio.open_nursery() as nursery, stage:
+    behind = trio.SocketStream(trio.socket.from_stdlib_socket(theirs))
+    async with behind, trio.open_nursery() as nursery, stage:
+        link = Link(behind)
         link.send(Hello(os.getpid()))
         nursery.start_soon(serve, link)
         thread_id = new_id()

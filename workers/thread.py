@@ -28,8 +28,11 @@ from protocol.frames import (
     Log,
     Refused,
     Reply,
+    Spawn,
+    StartCommands,
     StartThread,
     State,
+    Taken,
     Update,
 )
 from protocol.methods import (
@@ -38,8 +41,8 @@ from protocol.methods import (
     THREAD_STATUS_CHANGED,
     THREAD_TOKEN_USAGE_UPDATED,
     WARNING,
-    Notification,
 )
+from protocol.row import Notification
 from protocol.thread import (
     ActiveStatus,
     GitInfo,
@@ -54,7 +57,7 @@ from protocol.thread import (
     WarningNotification,
 )
 from protocol.turn import Turn
-from workers import birth, maintenance
+from workers import birth, command, injection, maintenance, usershell
 from workers.approval import Approvals
 from workers.context import Told
 from workers.docs import Docs
@@ -72,7 +75,7 @@ P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
 
 # Importing a file enters its handlers.
-SERVING = (birth, maintenance)
+SERVING = (birth, injection, maintenance, usershell)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -115,7 +118,7 @@ class LoadedThread:
                 self.questions.settle(frame)
             case Update(name, path):
                 self._update(name, path)
-            case Cancel() | Bye() | StartThread():
+            case Cancel() | Bye() | StartThread() | StartCommands() | Spawn() | Taken():
                 pass  # the business of whoever reads the link
 
     def _call(self, n: int, method: str, params: bytes) -> None:
@@ -293,13 +296,18 @@ async def _main(descriptor: int) -> None:
 
 
 async def serve(link: Link) -> None:
-    """Wait to be told which thread to be, then be it until `Bye` or the end of the link."""
+    """Wait to be told whom to be, then be it until `Bye` or the end of the link."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.write)
         incoming = link.read()
         async for frame in incoming:
-            if isinstance(frame, StartThread):
-                await _be(frame, link, incoming, nursery)
+            match frame:
+                case StartThread():
+                    await _be(frame, link, incoming, nursery)
+                case StartCommands():
+                    await command.be(link, incoming, nursery)
+                case _:
+                    pass  # nobody has been born to hear it
             break
         nursery.cancel_scope.cancel()
 

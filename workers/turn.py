@@ -5,13 +5,14 @@ turn is over only when nothing of it is left: `turn/completed` is the last thing
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import trio
 from msgspec import Struct
 
+from protocol import catalogue
 from protocol.account import RateLimitSnapshot
 from protocol.errors import INVALID_PARAMS, MAX_INPUT_CHARS, RpcError, invalid
 from protocol.ids import new_id
@@ -33,10 +34,9 @@ from protocol.methods import (
     TURN_START,
     TURN_STARTED,
     TURN_STEER,
-    Method,
-    Notification,
 )
 from protocol.overrides import turn_overrides
+from protocol.row import Method, Notification
 from protocol.settings import Settings
 from protocol.thread import SystemErrorStatus
 from protocol.turn import (
@@ -95,6 +95,9 @@ class RunningTurn:
         self.said: str | None = None  # the last message of the assistant
         self.first_token_ms: int | None = None
         self.called: Callable[[dict[str, Any]], None]  # set by the conversation
+        self.reports: list[dict[str, Any]] = []  # on the user's own commands, for the model
+        self._nursery: trio.Nursery | None = None
+        self._early: list[Callable[[], Awaitable[None]]] = []
         self._status: TurnStatus = "interrupted"  # until something better is known
         self._error: TurnError | None = None
 
@@ -188,19 +191,52 @@ class RunningTurn:
         )
         self.tell(ERROR, said)
 
+    def report(self, item: dict[str, Any]) -> None:
+        """Have the model told at the next chance, in this turn or the next."""
+        self.reports.append(item)
+
+    def take_reports(self) -> None:
+        waiting, self.reports = self.reports, []
+        for item in waiting:
+            self.remember(item)
+
+    def record_start(self) -> None:
+        rollout, settings = self.thread.rollout, self.settings
+        window = catalogue.describe(settings.model).window(settings.context_window)
+        if rollout is not None:
+            rollout.turn_started(
+                self.id, settings, context_window=window, started_at_ms=self.started_at_ms
+            )
+
     # ---- its life
 
     async def run(self) -> None:
         """Begin, converse, end; whatever happens, say how it ended."""
         try:
-            if not self.params.input and self.kind is None:
+            if self.is_empty:
                 self._fail(TurnError("input must not be empty", codex_error_info="badRequest"))
                 return
             self._begin()
             with self.scope:
-                await self._converse()
+                async with trio.open_nursery() as self._nursery:
+                    for task in self._early:
+                        self._nursery.start_soon(task)
+                    await self._converse()
         finally:
+            self.take_reports()
             self._end()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be done in it."""
+        return not self.params.input and self.kind is None
+
+    def beside(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run something else within the turn, which then ends no sooner.  It may not fail."""
+        if self._nursery is None:
+            self._early.append(task)
+        else:
+            self._nursery.start_soon(task)
 
     def _begin(self) -> None:
         self.thread.active()
@@ -318,7 +354,13 @@ def turn_steer(thread: "LoadedThread", params: TurnSteerParams) -> TurnSteerResp
 
 @serves(TURN_INTERRUPT)
 def turn_interrupt(thread: "LoadedThread", params: TurnInterruptParams) -> TurnInterruptResponse:
+    """Without an id it is for a thread that may still be starting, and has nothing to end here.
+
+    The terminal UI sends that when it leaves a side conversation; it takes an error for a failure.
+    """
     if thread.turn is None:
+        if not params.turn_id:
+            return TurnInterruptResponse()
         raise invalid("no active turn to interrupt")
     if thread.turn.id != params.turn_id:
         raise invalid(f"expected active turn id {params.turn_id} but found {thread.turn.id}")

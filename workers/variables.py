@@ -28,11 +28,11 @@ PLAIN = {
 
 
 def variables(
-    policy: ShellEnvironment, thread_id: str, env: Mapping[str, str] = os.environ
+    policy: ShellEnvironment, thread_id: str | None = None, env: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """Inherit, exclude, set, then keep what `include_only` names, in that order.
 
-    Patterns are globs and do not heed case.  The thread's id is added whatever the policy says.
+    Patterns are globs and do not heed case.  A thread's id is added whatever the policy says.
     """
     kept = _inherited(policy, env)
     if not policy.ignore_default_excludes:
@@ -41,7 +41,7 @@ def variables(
     kept |= policy.set
     if policy.include_only:
         kept = {name: value for name, value in kept.items() if _matches(name, policy.include_only)}
-    return kept | {THREAD_ID: thread_id}
+    return kept if thread_id is None else kept | {THREAD_ID: thread_id}
 
 
 def _inherited(policy: ShellEnvironment, env: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 A handler gets the host's shared state, the asking client and the decoded params.  A plain
 function answers at once; an async one runs as a task of its own.  Both raise RpcError.  One that
-ends with a loaded thread leaves the answer to that thread's worker, and the client will hear it.
+ends with a loaded thread leaves the answer to that thread's worker, and the client will hear it; a
+process is answered for by its worker, too.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,14 +11,16 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from protocol.methods import Method
+from protocol.row import Method
 from supervisor.connection import Connection
 from supervisor.host import Host
 from supervisor.loaded import Loaded
+from supervisor.spawned import Spawned
 
 P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
-Handler = Callable[[Host, Connection, P], R | Loaded | Awaitable[R | Loaded]]
+Elsewhere = Loaded | Spawned
+Handler = Callable[[Host, Connection, P], R | Elsewhere | Awaitable[R | Elsewhere]]
 
 HANDLERS: dict[str, Handler[Any, Any]] = {}
 

@@ -46,7 +46,7 @@ def codex_tui() -> Path:
             pytest.skip(f"{program} is missing, which the Codex terminal UI is driven or got by")
     with _fetched(TUI) as (folder, is_new):
         if is_new:
-            _fetch("npm", "pack", "--silent", "--pack-destination", str(folder), TUI)
+            _fetch("npm", "pack", "--loglevel=error", "--pack-destination", str(folder), TUI)
             (package,) = folder.glob("*.tgz")
             with tarfile.open(package) as members:
                 members.extract(TUI_BINARY, folder, filter="data")
@@ -84,6 +84,7 @@ def _fetch(*command: str) -> None:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=FETCH_SECONDS)
     except subprocess.CalledProcessError as error:
         said = (error.stderr or error.stdout).strip() or f"status {error.returncode}"
-        pytest.skip(f"`{' '.join(command)}` failed: {said.splitlines()[-1]}")
+        errors = [line for line in said.splitlines() if "error" in line.lower()] or [said]
+        pytest.skip(f"`{' '.join(command)}` failed: {' / '.join(errors[:2])}")
     except subprocess.TimeoutExpired:
         pytest.skip(f"`{' '.join(command)}` took more than {FETCH_SECONDS} s")

@@ -142,3 +142,15 @@ def test_a_question_that_is_declined_runs_nothing(desk):
     desk.terminals.presses("anna", "Escape")
     desk.terminals.shows("anna", "Conversation interrupted")
     assert not (desk.project / "made").exists()
+
+
+def test_a_command_of_the_user_s_own_shows_its_output(desk):
+    """Observed: the UI ends itself when `thread/shellCommand` is refused."""
+    desk.serve(COUNTING)
+    desk.open("anna")
+    desk.terminals.presses("anna", "!")
+    desk.terminals.shows("anna", "Shell mode")
+    desk.terminals.types("anna", "echo $((40 + 2)) apples")
+    desk.terminals.shows("anna", "• You ran echo", "42 apples")
+    desk.terminals.types("anna", "Count to three.")
+    desk.terminals.shows("anna", "42 apples", "• One two three.")

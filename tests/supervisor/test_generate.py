@@ -1,8 +1,13 @@
 """The protocol's shapes as files."""
 
+import json
+import subprocess
+import sys
+
 import msgspec
 import pytest
 
+from protocol.methods import REQUESTS
 from supervisor.generate import BUNDLE, write
 from supervisor.options import Refused
 
@@ -30,3 +35,12 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(Refused, match="choose another --out"):
         write("ts", str(tmp_path / "file" / "x"), experimental=False)
+
+
+def test_the_command_writes_the_whole_table(tmp_path):
+    """Ours: in a process of its own, where nothing else has filled the table."""
+    command = [sys.executable, "-m", "supervisor", "app-server", "generate-json-schema"]
+    subprocess.run([*command, "--out", str(tmp_path)], check=True)
+
+    requests = json.loads((tmp_path / "ClientRequest.json").read_bytes())["oneOf"]
+    assert len(requests) == sum(not row.experimental for row in REQUESTS.values())

@@ -1,5 +1,6 @@
 """Which project a folder belongs to."""
 
+from protocol.placeholder import MODE
 from supervisor.project import folders, git_root, trust_key, trust_level
 
 
@@ -10,6 +11,17 @@ def test_a_project_reaches_from_its_marked_root_down_to_the_folder(tmp_path):
     inner.mkdir(parents=True)
 
     assert folders(str(inner)) == [tmp_path, tmp_path / "a", inner]
+
+
+def test_what_a_running_sandbox_puts_there_marks_no_project(tmp_path):
+    """Ours: else a folder would be trusted as a whole because a command runs in it."""
+    (tmp_path / ".git").mkdir(MODE)
+    inner = tmp_path / "a"
+    inner.mkdir()
+
+    assert folders(str(inner)) == [inner]
+    assert git_root(str(inner)) is None
+    assert trust_key(str(inner)) == str(inner)
 
 
 def test_without_a_marker_the_folder_stands_alone(tmp_path):

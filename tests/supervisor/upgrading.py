@@ -17,11 +17,11 @@ ANYWHERE = Tcp("127.0.0.1", 0)
 
 
 class Box(Outbox):
-    closed: trio.Event
+    given_up: trio.Event
 
     def close(self):
         super().close()
-        self.closed.set()
+        self.given_up.set()
 
 
 class Host:
@@ -39,7 +39,7 @@ class Host:
     @contextmanager
     def connect(self, form):
         connection = Connection(self, form, Box(self.limit))
-        connection.outbox.closed = self.given_up
+        connection.outbox.given_up = self.given_up
         self.clients.append(connection)
         try:
             yield connection

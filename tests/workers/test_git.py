@@ -2,6 +2,7 @@
 
 import pytest
 
+from protocol.placeholder import MODE
 from protocol.thread import GitInfo
 from workers.git import git_info
 
@@ -86,6 +87,12 @@ def test_a_head_that_leads_nowhere_is_no_error(repository, head):
     found = git_info(str(repository))
     assert found is not None
     assert found.sha is None
+
+
+def test_what_a_running_sandbox_puts_there_is_no_repository(tmp_path):
+    """Ours."""
+    (tmp_path / ".git").mkdir(MODE)
+    assert git_info(str(tmp_path)) is None
 
 
 def test_outside_of_a_repository_there_is_nothing(tmp_path):

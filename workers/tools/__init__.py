@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from msgspec import Struct
 
 from protocol.item import ThreadItem
-from protocol.methods import Method, Notification
+from protocol.row import Method, Notification
 from protocol.settings import Settings
 
 if TYPE_CHECKING:

@@ -147,7 +147,8 @@ def _may_write_all(settings: Settings, work: _Work) -> bool:
     if open_sandbox(settings):
         return True
     paths = [path for edit in work.edits for path in (edit.path, edit.move_path) if path]
-    return all(may_write(settings.sandbox_policy, path, settings.cwd) for path in paths)
+    policy, profile = settings.sandbox_policy, settings.permission_profile
+    return all(may_write(policy, path, settings.cwd, profile=profile) for path in paths)
 
 
 def _never_asks(settings: Settings) -> bool:

@@ -176,11 +176,14 @@ class Attempt:
     def _launch(self) -> Process:
         settings, command = self._turn.settings, self._command
         env = {**variables(settings.shell_environment, self._turn.thread_id), **command.extra}
-        policy = settings.sandbox_policy if self._verdict.sandboxed else DangerFullAccess()
+        inside = self._verdict.sandboxed
+        policy = settings.sandbox_policy if inside else DangerFullAccess()
+        profile = settings.permission_profile if inside else None
         try:
-            return Process(plan(policy, command.argv, command.cwd, env), tty=self._request.tty)
+            launch = plan(policy, command.argv, command.cwd, env, profile, project=settings.cwd)
+            return Process(launch, tty=self._request.tty)
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-            raise Refused(_unstartable(command, error)) from None
+            raise Refused(unstartable(command, error)) from None
 
 
 def _request(command: Command, execution: Execution, *, tty: bool) -> CommandRequest:
@@ -206,7 +209,8 @@ def _stopped_by_sandbox(exit_code: int, output: str) -> bool:
     )
 
 
-def _unstartable(command: Command, error: OSError | ValueError) -> str:
+def unstartable(command: Command, error: OSError | ValueError) -> str:
+    """Why it could not be started."""
     if not Path(command.cwd).is_dir():
         return f"the working directory {command.cwd} does not exist"
     reason = (error.strerror if isinstance(error, OSError) else None) or error

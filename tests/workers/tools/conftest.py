@@ -9,6 +9,7 @@ import trio
 from protocol.policy import DangerFullAccess, ReadOnly
 from protocol.settings import Provider, Settings, ShellEnvironment
 from sandbox import Launch
+from sandbox.probe import Missing
 from workers.approval import Verdict
 from workers.tools import Call
 from workers.tools.sessions import Sessions
@@ -105,7 +106,7 @@ class CommandTurn:
 def stingy(turn, monkeypatch):
     """The turn under a sandbox that lets nothing be written; the user may let commands leave it."""
 
-    def plan(policy, argv, cwd, env):
+    def plan(policy, argv, cwd, env, profile=None, project=None):
         if not isinstance(policy, DangerFullAccess):
             refuse = "echo tried; echo 'touch: made: Read-only file system' >&2; exit 1"
             argv = ["/bin/sh", "-c", refuse]
@@ -114,6 +115,12 @@ def stingy(turn, monkeypatch):
     monkeypatch.setattr("workers.tools.running.plan", plan)
     turn.policy, turn.approval_policy = ReadOnly(), "on-failure"
     return turn
+
+
+@pytest.fixture
+def no_sandbox(monkeypatch):
+    """A host that can confine nothing, whatever this one can."""
+    monkeypatch.setattr("sandbox.host", lambda: Missing("there is no sandbox here", "Install one."))
 
 
 @pytest.fixture

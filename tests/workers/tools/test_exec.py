@@ -199,6 +199,7 @@ async def test_what_is_refused_without_a_question_is_no_item(turn):
     assert turn.heard == []
 
 
+@pytest.mark.usefixtures("no_sandbox")
 @pytest.mark.parametrize("policy", [ReadOnly(), WorkspaceWrite()])
 async def test_a_policy_that_cannot_be_enforced_is_never_weakened(turn, policy):
     """Ours: nothing that asks for a sandbox runs without one."""
@@ -207,7 +208,7 @@ async def test_a_policy_that_cannot_be_enforced_is_never_weakened(turn, policy):
         await turn.call(EXEC_COMMAND, cmd="touch made")
     [completed] = turn.items("completed")
     assert completed.status == "failed"
-    assert "danger-full-access" in completed.aggregated_output
+    assert "Install one." in completed.aggregated_output
     assert not turn.has("made")
 
 
@@ -248,7 +249,8 @@ async def test_what_outlives_its_call_is_not_asked_about(stingy, monkeypatch):
     """Ours: the turn may be over by then; the end is told by the session."""
     slow = "while [ ! -e go ]; do sleep 0.02; done; echo Read-only file system; exit 1"
     monkeypatch.setattr(
-        "workers.tools.running.plan", lambda _p, _a, cwd, env: Launch(["sh", "-c", slow], cwd, env)
+        "workers.tools.running.plan",
+        lambda _policy, _argv, cwd, env, *_, **_project: Launch(["sh", "-c", slow], cwd, env),
     )
     stingy.second = Verdict(allowed=True, sandboxed=False)
     with trio.fail_after(5):

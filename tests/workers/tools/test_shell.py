@@ -140,6 +140,7 @@ async def test_what_cannot_be_started_fails_as_an_item(turn, words):
     assert completed.aggregated_output.startswith(f"cannot start {words[0]}: ")
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_a_policy_that_cannot_be_enforced_is_never_weakened(turn):
     """Ours: nothing that asks for a sandbox runs without one."""
     turn.policy = ReadOnly()
@@ -149,6 +150,7 @@ async def test_a_policy_that_cannot_be_enforced_is_never_weakened(turn):
     assert not turn.has("made")
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_what_cannot_be_confined_runs_when_the_user_agrees(turn):
     """Ours: under on-failure the user is asked, and told that nothing has run."""
     turn.policy, turn.approval_policy = ReadOnly(), "on-failure"
@@ -159,6 +161,7 @@ async def test_what_cannot_be_confined_runs_when_the_user_agrees(turn):
     assert [item.status for item in turn.items("completed")] == ["completed"]
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_what_cannot_be_confined_does_not_run_when_the_user_declines(turn):
     """Ours: as a declined second run."""
     turn.policy, turn.approval_policy = ReadOnly(), "on-failure"
@@ -168,6 +171,7 @@ async def test_what_cannot_be_confined_does_not_run_when_the_user_declines(turn)
     assert not turn.has("made")
 
 
+@pytest.mark.usefixtures("no_sandbox")
 async def test_under_on_request_the_model_is_told_how_to_ask(turn):
     """Observed: on-request leaves it to the model to ask."""
     turn.policy, turn.approval_policy = ReadOnly(), "on-request"

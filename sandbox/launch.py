@@ -1,0 +1,168 @@
+"""What to start, and what has to be open while it runs.
+
+A `Launch` is a value; `prepare` opens what its sandbox needs and says what to execute.  Whoever
+starts it closes the `Prepared` again: at once when the start fails, else when the child has ended.
+"""
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+
+from sandbox import placeholder
+from sandbox.refusal import Unenforceable
+
+# The sandbox's own program must not obey the command's environment: LD_PRELOAD in it would run
+# code of the workspace before there is a sandbox.
+_CLEAN = {"PATH": "/usr/bin:/bin"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One step of the recipe; `option` is bubblewrap's, `source` is a path that is opened first."""
+
+    option: str
+    target: str
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A sandbox around a command: bubblewrap's program, its options, and the mounts in order.
+
+    `placeholders` are names that must not come to exist while it runs; `last` are the options that
+    follow the mounts.  `pinned` says that a mount can be made from a descriptor.  `session` are the
+    words to run a command through that is to own the terminal on its standard input.
+    """
+
+    policy: str
+    program: str
+    options: tuple[str, ...]
+    mounts: tuple[Mount, ...]
+    last: tuple[str, ...]
+    placeholders: tuple[str, ...]
+    seccomp: bytes
+    pinned: bool
+    session: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What to start: `argv[0]` is a path or a name on the PATH of `env`; `cwd` is absolute."""
+
+    argv: list[str]
+    cwd: str
+    env: dict[str, str]
+    fence: Fence | None = None
+
+    def prepare(self, through: tuple[str, ...] = ()) -> "Prepared":
+        """`through` are words to run the command through, in the sandbox.
+
+        Raises Unenforceable when a place has changed since it was planned, and OSError.
+        """
+        argv = [*through, *self.argv]
+        if self.fence is None:
+            return Prepared(argv, self.cwd, self.env)
+        prepared = Prepared([], self.cwd, dict(_CLEAN))
+        try:
+            prepared.argv = [*_fenced(self, self.fence, prepared), "--", *argv]
+        except BaseException:
+            prepared.close()
+            raise
+        return prepared
+
+
+@dataclass(slots=True)
+class Prepared:
+    """`argv`, `cwd`, `env` and `pass_fds` are for the start; `gone` becomes readable (at its end)
+    when nothing of the sandbox is left, None where nobody has to wait for that."""
+
+    argv: list[str]
+    cwd: str
+    env: dict[str, str]
+    pass_fds: list[int] = field(default_factory=list[int])
+    gone: int | None = None
+    held: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+
+    def started(self) -> None:
+        """The child has its own copies now."""
+        for descriptor in self.pass_fds:
+            os.close(descriptor)
+        self.pass_fds = []
+
+    def close(self) -> None:
+        """Give everything back, placeholders too: after the end, or instead of a start."""
+        self.started()
+        if self.gone is not None:
+            os.close(self.gone)
+            self.gone = None
+        for path, descriptor in self.held:
+            placeholder.release(path, descriptor)
+        self.held = []
+
+
+def _fenced(launch: Launch, fence: Fence, prepared: Prepared) -> list[str]:
+    _hold_places(fence, prepared)
+    words = [*fence.options]
+    for mount in fence.mounts:
+        words += _mounted(mount, fence, prepared)
+    words += [*fence.last, "--seccomp", str(_file(fence.seccomp, prepared))]
+    if prepared.held:
+        words += ["--sync-fd", str(_lifeline(prepared))]
+    words += ["--chdir", launch.cwd, "--clearenv"]
+    for name, value in launch.env.items():
+        words += ["--setenv", name, value]
+    data = b"".join(os.fsencode(word) + b"\0" for word in words)
+    return [fence.program, "--args", str(_file(data, prepared))]
+
+
+def _hold_places(fence: Fence, prepared: Prepared) -> None:
+    for path in fence.placeholders:
+        try:
+            prepared.held.append((path, placeholder.hold(path)))
+        except OSError as error:
+            why = f"{path} cannot be kept from being made ({error.strerror or error})"
+            raise Unenforceable(fence.policy, why) from None
+
+
+def _mounted(mount: Mount, fence: Fence, prepared: Prepared) -> list[str]:
+    if mount.option == "--ro-bind-data":
+        return [mount.option, str(_file(b"", prepared)), mount.target]
+    if mount.source is None:
+        return [mount.option, mount.target]
+    if mount.option not in ("--bind", "--ro-bind") or mount.source != mount.target:
+        return [mount.option, mount.source, mount.target]
+    descriptor = _opened(mount.source, fence.policy)
+    if not fence.pinned:
+        os.close(descriptor)
+        return [mount.option, mount.source, mount.target]
+    os.set_inheritable(descriptor, True)
+    prepared.pass_fds.append(descriptor)
+    return [f"{mount.option}-fd", str(descriptor), mount.target]
+
+
+def _opened(path: str, policy: str) -> int:
+    """The place itself; it was resolved, so a link in its path is newer than the plan."""
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unenforceable(policy, f"{path}: {error.strerror}") from None
+    with contextlib.suppress(OSError):
+        if os.readlink(f"/proc/self/fd/{descriptor}") == path:  # noqa: PTH115
+            return descriptor
+    os.close(descriptor)
+    raise Unenforceable(policy, f"{path} has been replaced by a link since it was resolved")
+
+
+def _file(data: bytes, prepared: Prepared) -> int:
+    descriptor = os.memfd_create("atrio", os.MFD_CLOEXEC)
+    prepared.pass_fds.append(descriptor)
+    os.write(descriptor, data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _lifeline(prepared: Prepared) -> int:
+    """A pipe whose writing end only the sandbox's first process keeps open."""
+    prepared.gone, theirs = os.pipe()
+    prepared.pass_fds.append(theirs)
+    return theirs

@@ -1,0 +1,149 @@
+"""What this host can enforce, found out by doing it once.
+
+bubblewrap that starts is not enough: in a container its mounts may be refused, and an old one may
+lack an option.  So the very options of the recipe are tried, around a small shell that looks
+whether it is confined.
+"""
+
+import functools
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+
+from sandbox import seccomp
+
+NAME = "ATRIO_BWRAP"  # the path of bubblewrap, where PATH does not lead to it
+_SECONDS = 10
+
+# Builtins only; /proc and the exit code tell.  Four processes: bubblewrap's first and the shell,
+# and as many that a shell may need.
+_LOOK = r"""
+(: >> "$0") 2>/dev/null && { echo 'files outside of the sandbox can be written'; exit 3; }
+while read -r name value; do
+    case $name in
+    Seccomp:) [ "$value" = 2 ] || { echo 'the filter of system calls is not in force'; exit 3; } ;;
+    CapEff:) [ "$value" = 0000000000000000 ] || { echo 'privileges are kept'; exit 3; } ;;
+    esac
+done < /proc/self/status
+set -- /proc/[0-9]*
+[ $# -le 4 ] || { echo 'processes of the host are visible'; exit 3; }
+while read -r name rest; do
+    case $name in Inter-*|face|lo:) ;; *) echo "the network $name is visible"; exit 3 ;; esac
+done < /proc/net/dev
+echo confined
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bubblewrap:
+    """A bubblewrap that has been seen to work here."""
+
+    path: str
+    binds_descriptors: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why there is no sandbox, and what to do about it; sentences for people."""
+
+    reason: str
+    cure: str
+
+
+@functools.cache
+def host() -> Bubblewrap | Missing:
+    """Takes some 15 ms the first time that a process asks."""
+    if sys.platform != "linux":
+        return Missing(f"there is no sandbox for {sys.platform} yet", _OTHERWISE)
+    if platform.machine() not in seccomp.MACHINES:
+        why = f"the system calls of {platform.machine()} are not known, so none can be filtered"
+        return Missing(why, _OTHERWISE)
+    path = _found()
+    if path is None:
+        return Missing(
+            "bubblewrap (bwrap) is not installed", f"Install it: {_how_to_install()}. " + _OTHERWISE
+        )
+    return _tried(path)
+
+
+_OTHERWISE = (
+    "Or choose danger-full-access, or externalSandbox if Atrio itself runs inside a container that "
+    "confines it."
+)
+
+
+def _found() -> str | None:
+    if configured := os.environ.get(NAME):
+        return configured
+    absolute = [folder for folder in os.get_exec_path() if folder.startswith("/")]
+    return shutil.which("bwrap", path=os.pathsep.join(absolute))
+
+
+def _how_to_install() -> str:
+    for tool, command in (
+        ("apt-get", "apt-get install"),
+        ("dnf", "dnf install"),
+        ("apk", "apk add"),
+    ):
+        if shutil.which(tool):
+            return f"{command} bubblewrap"
+    return "the package is called bubblewrap"
+
+
+def _tried(path: str) -> Bubblewrap | Missing:
+    try:
+        offered = _output([path, "--help"])
+    except (OSError, subprocess.SubprocessError) as error:
+        return Missing(f"{path} cannot be started: {error}", _OTHERWISE)
+    if lacking := [o for o in ("--disable-userns", "--clearenv", "--perms") if o not in offered]:
+        why = f"{path} is too old, it lacks {', '.join(lacking)}"
+        return Missing(why, "Install bubblewrap 0.8 or newer. " + _OTHERWISE)
+    found = Bubblewrap(path, "--ro-bind-fd" in offered)
+    said = _confinement(found)
+    return found if said == "confined" else Missing(f"bubblewrap does not work here: {said}", _CURE)
+
+
+_CURE = (
+    "It needs user namespaces: in a container allow them (they are off in Docker's default "
+    "seccomp profile), on Ubuntu give bwrap an AppArmor profile, elsewhere see sysctl "
+    "user.max_user_namespaces. " + _OTHERWISE
+)
+
+
+def _confinement(found: Bubblewrap) -> str:
+    """`confined`, or what is wrong."""
+    # Imported here: the recipe is written for a host, and this finds out which host it is.
+    from sandbox.launch import Launch  # noqa: PLC0415
+    from sandbox.linux import fence  # noqa: PLC0415
+    from sandbox.reach import Reach  # noqa: PLC0415
+
+    tried = fence(Reach(network=False, rules={"/": "read"}), found, "/nowhere", "/", "read-only")
+    with tempfile.NamedTemporaryFile() as ours:  # we may write it, so only a sandbox forbids it
+        prepared = Launch(["/bin/sh", "-c", _LOOK, ours.name], "/", {}, tried).prepare()
+        try:
+            return _output(prepared.argv, tuple(prepared.pass_fds)).strip()
+        except (OSError, subprocess.SubprocessError) as error:
+            return str(error)
+        finally:
+            prepared.close()
+
+
+def _output(argv: list[str], pass_fds: tuple[int, ...] = ()) -> str:
+    done = subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={"PATH": "/usr/bin:/bin"},
+        cwd="/",
+        pass_fds=pass_fds,
+        timeout=_SECONDS,
+        check=False,
+        text=True,
+        errors="replace",
+    )
+    return done.stdout
