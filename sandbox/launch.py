@@ -5,6 +5,7 @@ starts it closes the `Prepared` again: at once when the start fails, else when t
 """
 
 import contextlib
+import errno
 import os
 from dataclasses import dataclass, field
 
@@ -57,7 +58,8 @@ class Launch:
     def prepare(self, through: tuple[str, ...] = ()) -> "Prepared":
         """`through` are words to run the command through, in the sandbox.
 
-        Raises Unenforceable when a place has changed since it was planned, and OSError.
+        Raises Unenforceable when a place has changed since it was planned, OSError, and ValueError
+        for a NUL in a variable or a path.
         """
         argv = [*through, *self.argv]
         if self.fence is None:
@@ -101,27 +103,46 @@ class Prepared:
 
 
 def _fenced(launch: Launch, fence: Fence, prepared: Prepared) -> list[str]:
-    _hold_places(fence, prepared)
+    impossible = _hold_places(fence, prepared)
     words = [*fence.options]
     for mount in fence.mounts:
-        words += _mounted(mount, fence, prepared)
+        if mount.target not in impossible:
+            words += _mounted(mount, fence, prepared)
     words += [*fence.last, "--seccomp", str(_file(fence.seccomp, prepared))]
     if prepared.held:
         words += ["--sync-fd", str(_lifeline(prepared))]
     words += ["--chdir", launch.cwd, "--clearenv"]
     for name, value in launch.env.items():
         words += ["--setenv", name, value]
+    if any("\0" in word for word in words):  # it would end a word, and what follows be an option
+        raise ValueError("embedded null byte")
     data = b"".join(os.fsencode(word) + b"\0" for word in words)
     return [fence.program, "--args", str(_file(data, prepared))]
 
 
-def _hold_places(fence: Fence, prepared: Prepared) -> None:
+def _hold_places(fence: Fence, prepared: Prepared) -> set[str]:
+    """The names that nobody of our user can make anyway, so that they need no placeholder."""
+    impossible: set[str] = set()
     for path in fence.placeholders:
         try:
             prepared.held.append((path, placeholder.hold(path)))
         except OSError as error:
-            why = f"{path} cannot be kept from being made ({error.strerror or error})"
-            raise Unenforceable(fence.policy, why) from None
+            if not _impossible(path, error):
+                why = f"{path} cannot be kept from being made ({error.strerror or error})"
+                raise Unenforceable(fence.policy, why) from None
+            impossible.add(path)
+    return impossible
+
+
+def _impossible(path: str, error: OSError) -> bool:
+    """Whether a command cannot make it either; the owner of the folder could let itself."""
+    match error.errno:
+        case errno.EROFS:
+            return True
+        case errno.EACCES:
+            return os.stat(os.path.dirname(path)).st_uid != os.geteuid()  # noqa: PTH116, PTH120
+        case _:
+            return False
 
 
 def _mounted(mount: Mount, fence: Fence, prepared: Prepared) -> list[str]:

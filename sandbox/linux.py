@@ -32,7 +32,7 @@ _CONTROL = "app-server-control"  # of CODEX_HOME: the sockets that the server li
 _EMPTY_FILES = 200  # a descriptor each; of more, reading is an error
 
 
-# What commands of this process could write to under an earlier policy: links in there may be theirs.
+# What commands of this process could write to, by an earlier policy too: links there may be theirs.
 _opened_roots: set[str] = set()
 
 

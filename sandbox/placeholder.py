@@ -20,7 +20,7 @@ _PAUSE_SECONDS = 0.001
 
 def stands_for_nothing(path: str) -> bool:
     """Whether `path` is missing, or a placeholder."""
-    return not os.path.lexists(path) or is_placeholder(path)  # noqa: PTH110
+    return not os.path.lexists(path) or is_placeholder(path)
 
 
 def hold(path: str) -> int:

@@ -13,6 +13,7 @@ import msgspec
 from protocol import envelope
 from protocol.approval import ServerRequestResolvedNotification
 from protocol.envelope import Answer
+from protocol.errors import DECODE_ERRORS
 from protocol.frames import Answered, Ask, Refused
 from protocol.methods import QUESTIONS, SERVER_REQUEST_RESOLVED
 from supervisor.connection import Connection
@@ -81,5 +82,5 @@ class Asks:
 def _complaint(error: bytes) -> str:
     try:
         return msgspec.json.decode(error, type=Complaint).message
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except DECODE_ERRORS:
         return Complaint().message

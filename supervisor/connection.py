@@ -64,6 +64,9 @@ class Connection:
 
     def reply(self, id: RequestId, body: bytes) -> None:
         self.send(envelope.result(id, body))
+        self._tell_following()
+
+    def _tell_following(self) -> None:
         following, self._following = self._following, []
         for method, message in following:
             self.tell(method, message)
@@ -74,6 +77,7 @@ class Connection:
 
     def refuse(self, id: RequestId, error: RpcError) -> None:
         self.send(envelope.error(id, error))
+        self._tell_following()  # it has happened, even if the request came to nothing then
 
     def tell(self, method: str, message: bytes) -> None:
         """Send a notification, unless the client has opted out of it or never said hello."""

@@ -26,6 +26,8 @@ class Host:
     asks: "Asks"
     commands: "Commands"
     clients: set[Connection] = field(default_factory=set[Connection])
+    in_flight: int = 0
+    """Requests of all clients, gone ones too, that wait for an answer."""
 
     def tell_all(self, method: str, message: bytes, *, answering: Connection | None = None) -> None:
         """Send a notification to every client that has said hello.

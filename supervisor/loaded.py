@@ -4,12 +4,12 @@ import logging
 import time
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 import trio
 
 from protocol.envelope import Request
-from protocol.errors import INTERNAL_ERROR, RpcError
+from protocol.errors import INTERNAL_ERROR, RpcError, overloaded
 from protocol.frames import (
     Ask,
     Call,
@@ -22,6 +22,7 @@ from protocol.frames import (
     StartThread,
     State,
     Up,
+    Update,
     Withdrawn,
 )
 from protocol.methods import BROADCAST, ERROR, THREAD_STATUS_CHANGED, TURN_COMPLETED
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from supervisor.host import Host
 
 LOST = "the thread's worker process died; the next request loads the thread again"
+HUNG = "the thread's worker process did not answer and was ended; the next request loads it again"
+PATIENCE_SECONDS = 60.0  # handlers never do the work; loading a file of a gigabyte takes less
+UNANSWERED_BYTES = 64 << 20  # of calls that wait for the worker; one alone may be larger
 
 log = logging.getLogger("atrio.threads")
 
@@ -51,16 +55,17 @@ class Pending:
     client: Connection
     request: Request
     subscribe: bool
+    since: float
 
 
 class Loaded:
-    """One loaded thread.  `worker` is None after its worker died."""
+    """One loaded thread.  `worker` is None until it has one, and after its worker died."""
 
-    def __init__(self, host: "Host", spec: StartThread, worker: Worker) -> None:
+    def __init__(self, host: "Host", spec: StartThread) -> None:
         self.host = host
         self.id = spec.thread_id
         self.spec = spec
-        self.worker: Worker | None = worker
+        self.worker: Worker | None = None
         self.thread: Thread | None = None
         self.turn_id: str | None = None
         self.stored = spec.rollout is not None and spec.forked_from is None
@@ -68,22 +73,38 @@ class Loaded:
         self.next_seq = spec.next_seq
         self.ending = False
         self._pending: dict[int, Pending] = {}
-        self._replied: tuple[int, Connection]
+        self._replied: tuple[int, Connection] | None = None
         self._calls = 0
+        self._unanswered = 0  # bytes
         self.born = False  # once it has answered well what it was loaded for
         self._changed = trio.Event()
 
     # ---- towards the worker
+
+    def begin(self, worker: Worker) -> None:
+        """Have a worker be this thread, and pass on what has been waiting for one."""
+        self.worker = worker
+        worker.send(self.spec)
+        for n, waiting in self._pending.items():
+            worker.send(Call(n, waiting.request.method, waiting.request.params))
 
     def send(self, frame: Down) -> None:
         if self.worker is not None:
             self.worker.send(frame)
 
     def call(self, client: Connection, request: Request, *, subscribe: bool = False) -> None:
-        """Pass a request on; `subscribe` makes the client a listener when it is answered well."""
+        """Pass a request on, or keep it for the next worker.
+
+        `subscribe` makes the client a listener when it is answered well.  Raises RpcError when too
+        much waits already.
+        """
+        if self._unanswered > UNANSWERED_BYTES:
+            raise overloaded()
         self._calls += 1
-        self._pending[self._calls] = Pending(client, request, subscribe)
+        self._pending[self._calls] = Pending(client, request, subscribe, trio.current_time())
+        self._unanswered += len(request.params)
         client.in_flight += 1
+        self.host.in_flight += 1
         self.touch()
         self.send(Call(self._calls, request.method, request.params))
 
@@ -112,7 +133,7 @@ class Loaded:
                 self.next_seq = seq + 1
                 if only is None:
                     self.host.tell_all(method, body)
-                elif only == self._replied[0]:
+                elif self._replied is not None and only == self._replied[0]:
                     self._replied[1].tell(method, body)
             case Reply(n, body):
                 self._reply(n, body)
@@ -133,6 +154,8 @@ class Loaded:
 
     def _reply(self, n: int, body: bytes) -> None:
         pending = self._settle(n)
+        if pending is None:
+            return
         self.born = True
         client = pending.client
         client.reply(pending.request.id, body)
@@ -144,28 +167,38 @@ class Loaded:
                 self.host.asks.joined(self, client)
 
     def _failed(self, n: int, error: RpcError) -> None:
-        pending = self._settle(n)
-        pending.client.refuse(pending.request.id, error)
-        if not self.born:
+        if pending := self._settle(n):
+            pending.client.refuse(pending.request.id, error)
+        if not self.born and not self.ending:
+            self.refuse_all(error)  # others have asked for the same thread meanwhile
             self.host.threads.dismiss(self)
 
-    def _settle(self, n: int) -> Pending:
-        pending = self._pending.pop(n)
-        pending.client.in_flight -= 1
-        self.touch()
+    def _settle(self, n: int) -> Pending | None:
+        """None when the caller has been answered already."""
+        if pending := self._pending.pop(n, None):
+            self._unanswered -= len(pending.request.params)
+            pending.client.in_flight -= 1
+            self.host.in_flight -= 1
+            self.touch()
         return pending
 
+    def refuse_all(self, error: RpcError) -> None:
+        """Answer for the worker whatever it has not answered."""
+        for n in list(self._pending):
+            if pending := self._settle(n):
+                pending.client.refuse(pending.request.id, error)
+
     def lose(self) -> None:
-        """The worker has died: answer for it, and say so to everybody."""
+        """The worker has gone: answer for it, and say so to everybody."""
         self.worker = None
         self.spec.next_seq = self.next_seq
-        for n in list(self._pending):
-            pending = self._settle(n)
-            pending.client.refuse(pending.request.id, RpcError(INTERNAL_ERROR, LOST))
+        self.refuse_all(RpcError(INTERNAL_ERROR, LOST))
         self.host.asks.withdraw(self)
         if self.turn_id is not None:
             self._fail_turn(self.turn_id)
-        self.set_status(SystemErrorStatus())
+        if self.born and not self.ending:
+            self.set_status(SystemErrorStatus())
+        self.touch()
 
     def _fail_turn(self, turn_id: str) -> None:
         self.turn_id = None
@@ -190,6 +223,12 @@ class Loaded:
         change = ThreadStatusChangedNotification(status=status, thread_id=self.id)
         self.host.tell_all(THREAD_STATUS_CHANGED.name, THREAD_STATUS_CHANGED.encode(change))
 
+    def moved(self, path: str | None) -> None:
+        """The thread's file has another place."""
+        if self.thread is not None:
+            self.thread.path = path
+        self.send(Update(path=path))
+
     def rename(self, name: str) -> None:
         self.spec.name = name
         if self.thread is not None:
@@ -211,8 +250,16 @@ class Loaded:
 
     def unsubscribe(self, client: Connection) -> bool:
         """False when the client was not listening."""
-        self.touch()
-        return self.subscribers.pop(client, self) is None
+        listened = self.subscribers.pop(client, self) is None
+        if listened:
+            self.touch()
+        return listened
+
+    def left(self, client: Connection) -> None:
+        """A client is gone; what it was told last must not keep it in memory."""
+        self.unsubscribe(client)
+        if self._replied is not None and self._replied[1] is client:
+            self._replied = None
 
     def tell(self, method: str, message: bytes) -> None:
         for client in self.subscribers:
@@ -229,13 +276,23 @@ class Loaded:
     def busy(self) -> bool:
         return bool(self.subscribers or self._pending or self.turn_id is not None)
 
-    async def wait_abandoned(self, grace_seconds: float) -> None:
-        """Return once nobody has listened and nothing has happened for the grace period."""
-        while True:
-            with trio.move_on_after(inf if self.busy else grace_seconds) as grace:
+    async def wait_due(self, grace_seconds: float) -> Literal["abandoned", "hung", "ending"]:
+        """Return once something has to be done about this thread.
+
+        It is abandoned when nobody has listened and nothing has happened for the grace period, and
+        hung when a call has waited for an answer longer than any should.
+        """
+        while not self.ending:
+            with trio.move_on_at(self._due(grace_seconds)) as due:
                 await self._changed.wait()
-            if grace.cancelled_caught or self.ending:
-                return
+            if due.cancelled_caught:
+                return "hung" if self._pending else "abandoned"
+        return "ending"
+
+    def _due(self, grace_seconds: float) -> float:
+        for oldest in self._pending.values():
+            return oldest.since + PATIENCE_SECONDS
+        return inf if self.busy else trio.current_time() + grace_seconds
 
     async def wait_idle(self) -> None:
         """Return once no turn is running."""
@@ -244,5 +301,11 @@ class Loaded:
 
     def rewind(self) -> None:
         """Prepare the spec for a worker that takes the place of a dead one."""
+        if self.thread is None:
+            return  # nobody has been this thread yet, so it is loaded as it was to be at first
         self.spec.forked_from, self.spec.keep_model = None, True
-        self.spec.rollout = self.thread.path if self.thread and self.stored else None
+        self.spec.created_at = self.thread.created_at
+        self.spec.updated_at = self.thread.updated_at
+        self.spec.rollout = None
+        if self.stored:  # and then the file knows more than what the thread began with
+            self.spec.rollout, self.spec.history = self.thread.path, None

@@ -1,6 +1,7 @@
 """A client's message finds whoever answers it: a handler here, or a thread's worker.
 
-This is one of the two places that catch everything; the other is the worker's mailbox.
+This is one of the places that catch everything.  The others are a worker's mailbox, and whoever
+listens to a worker: what one thread does wrong must not end the others.
 """
 
 import inspect
@@ -68,7 +69,6 @@ class Router:
     def __init__(self, host: Host, nursery: trio.Nursery) -> None:
         self._host = host
         self._nursery = nursery
-        self._in_flight = 0
 
     def request(self, client: Connection, request: Request) -> None:
         try:
@@ -95,7 +95,7 @@ class Router:
         params = row.decode(request.params)
         if not client.experimental and row is not INITIALIZE:
             check_experimental(row, params)
-        if client.in_flight >= IN_FLIGHT_LIMIT or self._in_flight >= TOTAL_LIMIT:
+        if client.in_flight >= IN_FLIGHT_LIMIT or self._host.in_flight >= TOTAL_LIMIT:
             raise overloaded()
         if row.by == "here":
             self._here(client, request, row, params)
@@ -109,7 +109,7 @@ class Router:
         result = HANDLERS[row.name](self._host, client, params)
         if inspect.isawaitable(result):
             client.in_flight += 1
-            self._in_flight += 1
+            self._host.in_flight += 1
             self._nursery.start_soon(self._finish, client, request, result)
         else:
             self._deliver(client, request, result)
@@ -125,7 +125,7 @@ class Router:
             client.refuse(request.id, _bug(request.method, error))
         finally:
             client.in_flight -= 1
-            self._in_flight -= 1
+            self._host.in_flight -= 1
 
     def _deliver(
         self, client: Connection, request: Request, result: Struct | Loaded | Spawned
@@ -141,17 +141,9 @@ class Router:
     def _forward(
         self, loaded: Loaded, client: Connection, request: Request, *, subscribe: bool = False
     ) -> None:
-        if loaded.worker is not None:
-            loaded.call(client, request, subscribe=subscribe)
-        else:
-            self._nursery.start_soon(self._revive, loaded, client, request, subscribe)
-
-    async def _revive(
-        self, loaded: Loaded, client: Connection, request: Request, subscribe: bool
-    ) -> None:
-        """The thread's worker has died: give it another, then pass the request on."""
-        await self._host.threads.revive(loaded)
         loaded.call(client, request, subscribe=subscribe)
+        if loaded.worker is None:  # it has died: the thread gets another, and that the request
+            self._nursery.start_soon(self._host.threads.revive, loaded)
 
 
 def _bug(method: str, error: Exception) -> RpcError:

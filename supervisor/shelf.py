@@ -46,10 +46,13 @@ class Shelf:
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise OSError(f"{FILE} is in use by another server: {error}") from error
-            self._rebuild()
         except sqlite3.DatabaseError:
+            pass
+        try:
             self._rebuild()
-        return question(self)
+            return question(self)
+        except sqlite3.DatabaseError as error:  # the disk is full, or the folder cannot be written
+            raise OSError(f"{FILE} cannot be made anew: {error}") from error
 
     def _rebuild(self) -> None:
         self._index.remake()

@@ -9,6 +9,7 @@ A list awaits the first look through the folders, which opens no known file.  Af
 repeated with each list as long as it is cheap, and behind its back when it is not.
 """
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ CHEAP_SECONDS = 0.01  # a look through the folders that a list may wait for each
 SHARE = 10  # looks take at most this part of the time
 SWEEP_SECONDS = 30.0  # between two questions to every file, and then only if lists are asked for
 SETTLE_SECONDS = 0.5  # before what workers report is written without a question
+log = logging.getLogger("atrio.store")
 _CURSOR = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{3})(\d{39})?\d*)?Z")
 
 
@@ -61,7 +63,10 @@ class Store:
     async def close(self) -> None:
         """Write what is still to be written."""
         if self._shelf is not None or self._reported:
-            await self._ask(lambda shelf: shelf.close())
+            try:
+                await self._ask(lambda shelf: shelf.close())
+            except RpcError as error:  # the files are whole; the table is made anew some day
+                log.warning("%s", error.message)
             self._shelf = None
 
     # ---- questions
@@ -181,6 +186,8 @@ class Store:
                 await self._catch_up()
             except RpcError:  # the next question meets it too, and its asker is told
                 continue
+            except Exception:  # a table that nobody tends is no reason to end the server
+                log.exception("the table of threads could not be tended")
 
     async def _catch_up(self) -> None:
         if self._reported:

@@ -5,7 +5,9 @@ Spares are forked ahead of need, because no fork may stand on the path of a requ
 """
 
 import logging
+import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -21,13 +23,16 @@ from protocol.framing import Frames
 READ_BYTES = 1 << 18
 SPARES = 2  # each owns 3 MiB; one of them waits to be put where the others are
 RESTART_SECONDS = 1.0  # a nursery that keeps dying must not keep a core busy
+HELLO_SECONDS = 30.0  # from the nursery's start to its first worker, on a machine that is very busy
+FAREWELL_SECONDS = 8.0  # for the nursery process to see its workers off; it gives them five
 
 log = logging.getLogger("atrio.worker")
 _BUFFER = memoryview(bytearray(READ_BYTES))  # for all: a new one per read costs three system calls
 
 
 class Worker:
-    """The supervisor's end of one link.  `pid` is known once the worker has said hello.
+    """The supervisor's end of one link.  `pid` is known once the worker has said hello, and is
+    its own until the link closes.
 
     It waits first and reads then, and writes at once where the system takes it: Trio's streams do
     it the other way round, which costs each small message two more turns of the scheduler.
@@ -95,6 +100,7 @@ class Worker:
                 return []
             except ValueError as error:  # includes msgspec's; a worker that babbles is no worker
                 log.warning("worker %s sent what is no frame: %s", self.pid, error)
+                self.kill()
                 return []
             if heard or not data:
                 return heard
@@ -104,6 +110,13 @@ class Worker:
         poll = select.poll()
         poll.register(self._link, select.POLLIN)
         return bool(poll.poll(0))
+
+    def kill(self) -> None:
+        """Do not wait for it any more; whoever receives from it sees that it is gone."""
+        if self.pid is not None and not self.gone.is_set():
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+        self.close()
 
     def close(self) -> None:
         if not self.gone.is_set():
@@ -144,9 +157,7 @@ class NurseryProcess:
                 while True:
                     await self._watch()
                     log.error("the nursery process has died; starting another")
-                    self._up = trio.Event()
-                    await trio.sleep(RESTART_SECONDS)
-                    await self._start()
+                    await self._restart()
         finally:
             with trio.CancelScope(shield=True):
                 await self._stop()
@@ -161,6 +172,17 @@ class NurseryProcess:
             )
         self._control = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         self._up.set()
+
+    async def _restart(self) -> None:
+        """However long it takes: threads that have a worker go on meanwhile."""
+        self._up = trio.Event()
+        await self._end(0)
+        while not self._up.is_set():
+            await trio.sleep(RESTART_SECONDS)
+            try:
+                await self._start()
+            except OSError as error:  # out of descriptors, or of processes
+                log.error("cannot start the nursery process (%s); trying again", error)  # noqa: TRY400
 
     async def _watch(self) -> None:
         """Read what the nursery reports, until it is gone."""
@@ -177,6 +199,8 @@ class NurseryProcess:
             worker = await self._fork()
             if worker is not None:
                 await self._give.send(worker)
+            else:  # as soon as it could be otherwise, but without keeping a core busy
+                await trio.sleep(RESTART_SECONDS / 10)
 
     async def _fork(self) -> Worker | None:
         assert self._control is not None
@@ -186,12 +210,15 @@ class NurseryProcess:
                 await self._control.socket.sendmsg([b"W"], [_rights(theirs)])
             except (OSError, trio.ClosedResourceError):
                 ours.close()
-                await trio.sleep(RESTART_SECONDS / 10)
                 return None
         worker = Worker(ours)
         self._idle.add(worker)  # from here on: whoever stops us must let it go
-        if await worker.hello():
-            return worker
+        with trio.move_on_after(HELLO_SECONDS) as patience:
+            if await worker.hello():
+                return worker
+        if patience.cancelled_caught and self.process is not None:
+            log.error("the nursery process does not answer; killing it")
+            self.process.kill()
         self._idle.discard(worker)
         worker.close()
         return None
@@ -200,11 +227,14 @@ class NurseryProcess:
         """Let the spares go and close the control socket: the nursery ends by itself."""
         for spare in self._idle:
             spare.close()
+        await self._end(FAREWELL_SECONDS)
+
+    async def _end(self, farewell_seconds: float) -> None:
         if self._control is not None:
             await self._control.aclose()
         if self.process is None:
             return
-        with trio.move_on_after(8):
+        with trio.move_on_after(farewell_seconds):
             while self.process.poll() is None:
                 await trio.sleep(0.005)
             return

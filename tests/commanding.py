@@ -10,9 +10,15 @@ from protocol.command import (
     CommandExecOutputDeltaNotification,
     CommandExecParams,
     CommandExecResponse,
+    CommandExecTerminateParams,
     CommandExecWriteParams,
 )
-from protocol.methods import COMMAND_EXEC, COMMAND_EXEC_OUTPUT_DELTA, COMMAND_EXEC_WRITE
+from protocol.methods import (
+    COMMAND_EXEC,
+    COMMAND_EXEC_OUTPUT_DELTA,
+    COMMAND_EXEC_TERMINATE,
+    COMMAND_EXEC_WRITE,
+)
 from tests.client import Client
 
 _ids = count()
@@ -71,3 +77,8 @@ async def begin(client: Client, script: str, process_id: str = "p", **params: An
     message = {"id": id, "method": COMMAND_EXEC.name, "params": asked}
     await client.send(msgspec.json.encode(message))
     return Begun(client, id, process_id)
+
+
+async def terminate(begun: Begun) -> None:
+    params = CommandExecTerminateParams(begun.process_id)
+    await begun.client.call(COMMAND_EXEC_TERMINATE, params)

@@ -34,6 +34,8 @@ class Link:
         self._urgent = trio.Event()
         self._gathering = False
         self._pushed_at = -inf
+        self._writing = False
+        self._lost = False
         self.next_seq = next_seq
 
     def send(self, frame: Frame) -> None:
@@ -91,23 +93,26 @@ class Link:
                 self._urgent = trio.Event()
                 self._pushed_at = trio.current_time()
                 data, self._waiting, self._size = b"".join(self._waiting), [], 0
+                self._writing = True
                 await self._stream.send_all(data)
+                self._writing = False
                 if not self._waiting:
                     self._said = trio.Event()
                 self._written.set()
                 self._written = trio.Event()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return
+            self._lost = True
+            self._written.set()
 
     async def wait_room(self) -> None:
-        """Return once the supervisor keeps up."""
-        while self._size > HIGH_WATER:
+        """Return once the supervisor keeps up, or is gone."""
+        while self._size > HIGH_WATER and not self._lost:
             await self._written.wait()
 
     async def flush(self) -> None:
-        """Return once all that was said has been handed to the system."""
+        """Return once all that was said has been handed to the system, or nobody can hear it."""
         self._urgent.set()
-        while self._waiting:
+        while (self._waiting or self._writing) and not self._lost:
             await self._written.wait()
 
     async def read(self) -> AsyncIterator[Down]:

@@ -86,7 +86,13 @@ def _fork_requested(control: socket.socket, wake: int, workers: set[int]) -> boo
     if not data:
         return False
     for link in descriptors:
-        pid = os.fork()
+        os.set_inheritable(link, False)
+        try:
+            pid = os.fork()
+        except OSError as error:  # the supervisor sees its end close, and asks again
+            sys.stderr.write(f"atrio: cannot fork a worker: {error}\n")
+            os.close(link)
+            continue
         if pid == 0:
             control.close()
             os.close(wake)
@@ -100,7 +106,7 @@ def _be_worker(link: int) -> None:
     """Never returns: the child must not come back into the nursery's loop."""
     status = 70  # EX_SOFTWARE, unless the worker ends in order
     try:
-        signal.set_wakeup_fd(-1)
+        os.close(signal.set_wakeup_fd(-1))
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         from workers import thread  # noqa: PLC0415
 

@@ -138,7 +138,14 @@ class Process:
 
     # ---- its output and its end
 
-    async def run(self, sink: Sink, errors: Sink | None = None, room: Room = _always) -> int:
+    async def run(
+        self,
+        sink: Sink,
+        errors: Sink | None = None,
+        room: Room = _always,
+        *,
+        linger: float | None = None,
+    ) -> int:
         """Hand on all output, reap the child, return its exit code.
 
         `errors` is for a process that keeps them apart.  Before each piece `room` is waited for:
@@ -146,13 +153,18 @@ class Process:
 
         Cancelling ends the whole group: it is asked, then killed.  A grandchild that keeps the
         output open does not keep this waiting; it is left running, and what it writes is lost.
+        With `linger` it may write for so many seconds more, and its group ends with this.
         """
         try:
             async with trio.open_nursery() as nursery:
                 for stream, heard in self._heard(sink, errors):
                     nursery.start_soon(self._read, stream, heard, room)
+                await (self._reap() if linger is None else self._wait_exit())
+                grace = DRAIN_SECONDS if linger is None else linger
+                nursery.cancel_scope.deadline = trio.current_time() + grace
+            if linger is not None:
+                self.kill_group()  # while the leader's zombie keeps their number
                 await self._reap()
-                nursery.cancel_scope.deadline = trio.current_time() + DRAIN_SECONDS
             self.drain(sink, errors)
         finally:
             await self._end()

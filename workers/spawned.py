@@ -39,6 +39,8 @@ from workers.variables import variables
 
 WINDOW_BYTES = 256 << 10  # of events that the client of a process has not taken yet
 INPUT_BYTES = 8 << 20  # that may wait for a process to read them; beyond it a write is refused
+# For children in the background that keep the output open; then they are killed (observed).
+LINGER_SECONDS = 2.0
 KEPT_BYTES = 32 << 20  # of a buffered stream without a cap: an answer has to be one message
 
 _encode = msgspec.json.Encoder().encode
@@ -74,7 +76,7 @@ class Spawned:
                 nursery.start_soon(self._expire, self.spec.timeout_ms / 1000)
             nursery.start_soon(self._feed)
             with self._scope:
-                await self.process.run(out, err, self._room)
+                await self.process.run(out, err, self._room, linger=LINGER_SECONDS)
             nursery.cancel_scope.cancel()
         for n, _, _ in self._inputs:
             self._refuse(n, _closed())

@@ -131,9 +131,9 @@ class LoadedThread:
             self.link.send(Failed(n, INTERNAL_ERROR, f"{method} failed: {error!r}"))
         else:
             self.link.send(Reply(n, _encode(result)))
-        following, self._afterwards = self._afterwards, []
-        for tell in following:
-            tell(n)
+            for tell in self._afterwards:
+                tell(n)
+        self._afterwards.clear()
 
     def _answer(self, method: str, params: bytes) -> Struct:
         if self.stillborn is not None:
@@ -141,6 +141,8 @@ class LoadedThread:
         return HANDLERS[method](self, REQUESTS[method].decode(params))
 
     def _update(self, name: str | None, path: str | None) -> None:
+        if self.stillborn is not None:
+            return
         self.thread.name = name or self.thread.name
         if path is not None and self.rollout is not None:
             self.rollout.path = self.thread.path = path

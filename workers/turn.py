@@ -6,6 +6,7 @@ turn is over only when nothing of it is left: `turn/completed` is the last thing
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -222,8 +223,9 @@ class RunningTurn:
                     for task in self._early:
                         self._nursery.start_soon(task)
                     await self._converse()
+        except Exception as error:  # noqa: BLE001 - a fault that met an interrupt, or in `beside`
+            self._fault(error)
         finally:
-            self.take_reports()
             self._end()
 
     @property
@@ -253,12 +255,15 @@ class RunningTurn:
         except OSError as error:
             self._fail(TurnError(message=f"the turn could not go on: {error}"))
         except Exception as error:  # noqa: BLE001 - the other place that catches broadly
-            self.thread.report(error)
-            self._fail(TurnError(message=f"Atrio failed: {error!r}"))
+            self._fault(error)
 
     async def work(self) -> None:
         """Raises ProviderError, OSError."""
         await Conversation(self).run()
+
+    def _fault(self, error: Exception) -> None:
+        self.thread.report(error)
+        self._fail(TurnError(message=f"Atrio failed: {error!r}"))
 
     def _fail(self, error: TurnError) -> None:
         self._status, self._error = "failed", error
@@ -266,6 +271,8 @@ class RunningTurn:
         self._tell_error(error, will_retry=False)
 
     def _end(self) -> None:
+        with suppress(OSError):  # what could not be written is in memory, and tried again below
+            self.take_reports()
         completed_ms = _ms()
         done = self.snapshot()
         done.status = self._status

@@ -15,7 +15,6 @@ from protocol.errors import (
     no_rollout,
     not_loaded,
 )
-from protocol.frames import Update
 from protocol.methods import (
     THREAD_ARCHIVE,
     THREAD_ARCHIVED,
@@ -121,13 +120,14 @@ async def thread_archive(
     host: Host, client: Connection, params: ThreadArchiveParams
 ) -> ThreadArchiveResponse:
     check_thread_id(params.thread_id)
-    loaded = host.threads.get(params.thread_id)
-    if loaded is not None:
-        if not loaded.stored:
+    async with host.threads.door(params.thread_id):
+        loaded = host.threads.get(params.thread_id)
+        if loaded is not None:
+            if not loaded.stored:
+                raise no_rollout(params.thread_id)
+            await host.threads.unload(loaded, "archived", closed=False)
+        if not await host.store.archive(params.thread_id):
             raise no_rollout(params.thread_id)
-        await host.threads.unload(loaded, "archived", closed=False)
-    if not await host.store.archive(params.thread_id):
-        raise no_rollout(params.thread_id)
     told = ThreadArchivedNotification(thread_id=params.thread_id)
     host.tell_all(THREAD_ARCHIVED.name, THREAD_ARCHIVED.encode(told), answering=client)
     return ThreadArchiveResponse()
@@ -138,13 +138,14 @@ async def thread_unarchive(
     host: Host, client: Connection, params: ThreadUnarchiveParams
 ) -> ThreadUnarchiveResponse:
     check_thread_id(params.thread_id)
-    thread = await host.store.unarchive(params.thread_id)
-    if thread is None:
-        raise invalid(f"no archived rollout found for thread id {params.thread_id}")
-    loaded = host.threads.get(params.thread_id)
-    if loaded is not None and loaded.thread is not None:
-        thread.status = loaded.thread.status
-        loaded.send(Update(path=thread.path))
+    async with host.threads.door(params.thread_id):
+        thread = await host.store.unarchive(params.thread_id)
+        if thread is None:
+            raise invalid(f"no archived rollout found for thread id {params.thread_id}")
+        loaded = host.threads.get(params.thread_id)
+        if loaded is not None:
+            loaded.moved(thread.path)
+            thread.status = loaded.thread.status if loaded.thread else thread.status
     told = ThreadUnarchivedNotification(thread_id=params.thread_id)
     host.tell_all(THREAD_UNARCHIVED.name, THREAD_UNARCHIVED.encode(told), answering=client)
     return ThreadUnarchiveResponse(thread=thread)

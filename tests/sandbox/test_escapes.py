@@ -288,6 +288,14 @@ def test_the_program_of_the_sandbox_does_not_obey_the_commands_environment(box):
     assert output.count("cannot be preloaded") == 1  # by the shell, inside
 
 
+@pytest.mark.parametrize("env", [{"A": "x\0--bind\0/\0/"}, {"A\0--bind\0/\0/": "x"}])
+def test_a_variable_cannot_be_an_option_of_the_sandbox(box, env):
+    """Ours: the options are told apart by NUL, and variables may be the model's."""
+    with pytest.raises(ValueError, match="null byte"):
+        box.run("true", env=env)
+    assert list(box.work.iterdir()) == []
+
+
 def test_the_policy_cannot_be_read_inside(box):
     """Ours: the command line of the first process tells nothing."""
     said = box.python("print(open('/proc/1/cmdline').read().replace(chr(0), ' '))")

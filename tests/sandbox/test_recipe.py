@@ -1,5 +1,6 @@
 """bubblewrap's options for a policy: pure, so they hold where there is no bubblewrap."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -101,6 +102,24 @@ def test_placeholders_are_taken_back_when_nothing_is_started(work):
     """Ours: a failed start leaves nothing."""
     words(work, WorkspaceWrite())
     assert list(work.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "needed"), [(errno.EROFS, False), (errno.EACCES, True), (errno.ENOSPC, True)]
+)
+def test_a_name_that_cannot_be_made_needs_no_placeholder(work, monkeypatch, code, needed):
+    """Ours: a root may lie on a read-only disk; but the owner of a folder could open it."""
+
+    def hold(path):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("sandbox.placeholder.hold", hold)
+    if needed:
+        with pytest.raises(Unenforceable, match="cannot be kept from being made"):
+            words(work, WorkspaceWrite())
+    else:
+        options, _ = words(work, WorkspaceWrite())
+        assert str(work / ".git") not in options
 
 
 def descriptors():

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from protocol.placeholder import MODE
 from protocol.settings import Provider, Settings
 from workers.docs import Docs, read, wrapped
 
@@ -67,6 +68,15 @@ def test_without_a_project_root_only_the_cwd_counts(place):
     (place / "work/sub/AGENTS.md").write_text("sub")
 
     assert read(settings(place, "work/sub", project_root_markers=[".nothing"])).text == "sub"
+
+
+def test_what_a_running_sandbox_puts_there_is_no_project_root(place):
+    """Ours: else the files of folders above would count because a command runs there."""
+    (place / "work/AGENTS.md").write_text("above")
+    (place / "work/sub/AGENTS.md").write_text("sub")
+    (place / "work/.mark").mkdir(MODE)
+
+    assert read(settings(place, "work/sub", project_root_markers=[".mark"])).text == "sub"
 
 
 def test_the_limit_cuts_the_projects_files_only(place):
