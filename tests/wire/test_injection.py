@@ -17,9 +17,7 @@ def inject(thread, *items):
     return ThreadInjectItemsParams(items=list(items), thread_id=thread.id)
 
 
-async def test_what_is_injected_stands_between_the_context_and_the_question(
-    connect, provider
-):
+async def test_what_is_injected_stands_between_the_context_and_the_question(connect, provider):
     """Observed: the context is told first, whoever speaks first."""
     client = await connect()
     thread = await client.start()
