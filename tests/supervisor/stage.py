@@ -4,6 +4,7 @@ Sockets between tasks of one process never make anybody wait who could go on, so
 """
 
 import json
+import math
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -94,14 +95,21 @@ class Births:
 
     def __init__(self) -> None:
         self.played: list[Played] = []
+        self.workers: list[Worker] = []
         self.barren = False
 
     async def adopt(self) -> Worker:
-        await (trio.sleep_forever() if self.barren else trio.lowlevel.checkpoint())
+        await trio.sleep(math.inf if self.barren else 0)
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
         self.played.append(Played(theirs))
-        return Worker(ours)
+        self.workers.append(Worker(ours))
+        return self.workers[-1]
+
+    def close(self) -> None:
+        for played, worker in zip(self.played, self.workers, strict=True):
+            played.die()
+            worker.close()
 
 
 class Store:
@@ -142,8 +150,10 @@ class Stage:
 @asynccontextmanager
 async def staged(grace_seconds: float = GRACE_SECONDS) -> AsyncGenerator[Stage]:
     async with trio.open_nursery() as nursery:
-        yield Stage(nursery, grace_seconds)
+        stage = Stage(nursery, grace_seconds)
+        yield stage
         nursery.cancel_scope.cancel()
+        stage.births.close()
 
 
 def request(id=0, method="thread/start", **params):
@@ -170,7 +180,7 @@ async def told(client) -> list:
 async def until(true) -> None:
     with trio.fail_after(1000):
         while not true():
-            await trio.sleep(0.001)
+            await trio.sleep(0.01)
 
 
 def question(k=1) -> Ask:

@@ -28,6 +28,8 @@ class Notes:
 
     def __init__(self):
         self.frames = []
+        self.gone = trio.Event()
+        self.gone.set()  # nobody need wait for it
 
     def send(self, frame):
         self.frames.append(frame)
@@ -47,7 +49,7 @@ def client(stage):
 @pytest.fixture
 def thread(stage):
     """Not born yet."""
-    thread = Loaded(stage.host, spec())
+    thread = stage.threads._loaded[ID] = Loaded(stage.host, spec())
     thread.begin(Notes())
     return thread
 
@@ -126,7 +128,6 @@ async def test_a_first_answer_that_fails_undoes_the_loading_for_all_who_asked(
     stage, thread, client
 ):
     """Ours: a file that cannot be read is nobody's thread."""
-    stage.threads._loaded[ID] = thread
     thread.call(client, request(1), subscribe=True)
     thread.call(client, request(2), subscribe=True)
     thread.hear([Failed(1, -32603, "cannot load")])
