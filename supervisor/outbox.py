@@ -66,10 +66,10 @@ class Outbox:
         self._waiting.clear()
         self.size = 0
         self._drained.set()
+        self._drained = trio.Event()
         return data
 
     async def wait_room(self, size: int | None = None) -> None:
         """Return once the box holds no more than `size`, by default its limit, or is closed."""
         while self.size > (self.limit if size is None else size) and not self._closed:
-            self._drained = trio.Event()
             await self._drained.wait()

@@ -167,9 +167,13 @@ class NurseryProcess:
         with theirs:
             fd = theirs.fileno()
             # Popen and not trio.lowlevel.open_process: it must be a child of this very thread.
-            self.process = subprocess.Popen(
-                [*self._command, str(fd)], pass_fds=[fd], stdin=subprocess.DEVNULL, cwd="/"
-            )
+            try:
+                self.process = subprocess.Popen(
+                    [*self._command, str(fd)], pass_fds=[fd], stdin=subprocess.DEVNULL, cwd="/"
+                )
+            except OSError:
+                ours.close()
+                raise
         self._control = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         self._up.set()
 

@@ -167,3 +167,6 @@ def _end(workers: set[int]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     _kill_orphans(set())
+    with contextlib.suppress(ChildProcessError):  # a container's first process may not reap them
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass

@@ -181,7 +181,7 @@ async def test_a_file_of_another_server_appears_and_goes(store, tmp_path):
     rollout(tmp_path, 1)
     assert await listed(store) == [id_of(1)]
     path = rollout(tmp_path, 2)
-    store._due = 0.0
+    store._due = store._cost = 0.0  # a loaded machine makes the first look a dear one
     assert await listed(store) == [id_of(2), id_of(1)]
     path.unlink()
     assert await listed(store) == [id_of(1)]

@@ -49,11 +49,13 @@ async def test_an_interrupt_ends_the_job_and_not_the_shell():
             await process.write(b"sh -c 'echo fir\"\"st; exec sleep 1000'\n")
             await heard.until(b"first")
             await process.write(b"\x03")
-            await heard.until(b"^C")
+            await heard.until(b"^C\r\n$ ")  # the shell has its terminal back
             await process.write(b"sh -c 'echo sec\"\"ond; exec sleep 1000'\n")
             await heard.until(b"second")
             await process.write(b"\x1a")
-            await heard.until(b"Stopped")
+            await heard.until(
+                b"Stopped                 sh -c 'echo sec\"\"ond; exec sleep 1000'\r\n$ "
+            )
             process.resize(50, 100)
             await process.write(b"kill %1; stty size; exit 5\n")
             await heard.until(b"50 100")
