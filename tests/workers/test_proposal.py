@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from protocol.item import AgentMessage, Plan
@@ -75,7 +75,7 @@ def test_the_stream_may_cut_the_marks_anywhere(at):
 
 
 @given(text=st.lists(PIECES, max_size=12).map("".join), data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_text_cut_anywhere_gives_the_same_items(text, data):
     """Ours: as above, for whatever a model may write."""
     places = st.lists(st.integers(0, len(text)), max_size=6).map(sorted)
@@ -85,7 +85,7 @@ def test_any_text_cut_anywhere_gives_the_same_items(text, data):
 
 
 @given(text=st.lists(PIECES, max_size=12).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_streamed_is_what_the_items_hold_in_the_end(text):
     """Ours: a client that joins the deltas has the item."""
     turn = split(text)
