@@ -46,6 +46,20 @@ def overloaded() -> RpcError:
     return RpcError(OVERLOADED, "Server overloaded; retry later.")
 
 
+def check_input_size(chars: int) -> None:
+    """Raises RpcError when that much text is too much for one turn."""
+    if chars > MAX_INPUT_CHARS:
+        raise RpcError(
+            INVALID_PARAMS,
+            f"Input exceeds the maximum length of {MAX_INPUT_CHARS} characters.",
+            {
+                "input_error_code": "input_too_large",
+                "max_chars": MAX_INPUT_CHARS,
+                "actual_chars": chars,
+            },
+        )
+
+
 def unknown_thread(thread_id: str) -> RpcError:
     return invalid(f"thread not found: {thread_id}")
 

@@ -21,6 +21,7 @@ from protocol import (
     model,
     process,
     question,
+    review,
     skill,
     thread,
     turn,
@@ -140,6 +141,7 @@ TURN_STEER = request("turn/steer", turn.TurnSteerParams, turn.TurnSteerResponse,
 TURN_INTERRUPT = request(
     "turn/interrupt", turn.TurnInterruptParams, turn.TurnInterruptResponse, by="thread_id"
 )
+REVIEW_START = request("review/start", review.ReviewStartParams, review.ReviewStartResponse)
 
 # ---- requests: commands and processes of a client's own; a command worker answers
 

@@ -63,6 +63,8 @@ class Settings(Struct, kw_only=True):
     cwd: str
     model: str
     provider: Provider
+    review_model: str | None = None
+    """Who reviews; the thread's own model unless named."""
     approval_policy: AskForApproval = "on-request"
     approvals_reviewer: ApprovalsReviewer = "user"
     sandbox_policy: SandboxPolicy = field(default_factory=DangerFullAccess)

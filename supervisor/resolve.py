@@ -89,6 +89,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
 def _model(toml: Toml, wanted: Overrides) -> dict[str, Any]:
     return {
         "model": _first(wanted.model, toml.model, catalogue.default_model()),
+        "review_model": toml.review_model,
         "effort": toml.model_reasoning_effort,
         "summary": toml.model_reasoning_summary,
         "verbosity": toml.model_verbosity,

@@ -15,7 +15,13 @@ from msgspec import Struct
 
 from protocol.envelope import Answer, Request
 from protocol.errors import INTERNAL_ERROR, RpcError, invalid, overloaded
-from protocol.methods import INITIALIZE, REQUESTS, THREAD_MEMORY_MODE_SET, THREAD_METADATA_UPDATE
+from protocol.methods import (
+    INITIALIZE,
+    REQUESTS,
+    REVIEW_START,
+    THREAD_MEMORY_MODE_SET,
+    THREAD_METADATA_UPDATE,
+)
 from protocol.row import Method, check_experimental
 from supervisor.connection import Connection
 from supervisor.handlers import (
@@ -29,6 +35,7 @@ from supervisor.handlers import (
     metadata,
     model,
     process,
+    review,
     skill,
     stored,
     thread,
@@ -51,13 +58,14 @@ SERVING = (
     metadata,
     model,
     process,
+    review,
     skill,
     stored,
     thread,
 )
 
 # Answered by a worker, and yet no reason to listen to its thread from now on.
-QUIET = frozenset((THREAD_METADATA_UPDATE.name, THREAD_MEMORY_MODE_SET.name))
+QUIET = frozenset((THREAD_METADATA_UPDATE.name, THREAD_MEMORY_MODE_SET.name, REVIEW_START.name))
 
 log = logging.getLogger("atrio.router")
 _encode = msgspec.json.Encoder().encode

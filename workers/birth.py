@@ -199,7 +199,7 @@ def _response(kind: type[R], thread: "LoadedThread", turns: list[Turn]) -> R:
 def thread_start(thread: "LoadedThread", params: ThreadStartParams) -> ThreadStartResponse:  # noqa: ARG001
     response = _response(ThreadStartResponse, thread, [])
     thread.show()
-    thread.afterwards(partial(_tell_started, thread))
+    thread.afterwards(partial(tell_started, thread))
     return response
 
 
@@ -223,7 +223,7 @@ def thread_fork(thread: "LoadedThread", params: ThreadForkParams) -> ThreadForkR
     thread.show()
     if not params.exclude_turns:
         thread.afterwards(lambda n: thread.tell_usage(only=n))
-    thread.afterwards(partial(_tell_started, thread))
+    thread.afterwards(partial(tell_started, thread))
     return response
 
 
@@ -238,7 +238,7 @@ def _tell_problems(thread: "LoadedThread", n: int) -> None:
         thread.tell(CONFIG_WARNING, told, only=n)
 
 
-def _tell_started(thread: "LoadedThread", _n: int) -> None:
+def tell_started(thread: "LoadedThread", _n: int = 0) -> None:
     thread.tell(THREAD_STARTED, ThreadStartedNotification(thread=thread.thread))
 
 

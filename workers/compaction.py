@@ -35,6 +35,7 @@ CONTEXT = (
     "<skill>",
     "<turn_aborted>",
     "<user_shell_command>",
+    "<user_action>",
     "<subagent_notification>",
     "Warning: ",
     "A patch has come through ",
@@ -149,7 +150,7 @@ async def _ask(turn: "RunningTurn", items: list[Item]) -> str:
     prompt = settings.compact_prompt or wording.COMPACT
     asked = request.build(
         settings,
-        thread_id=turn.thread_id,
+        **request.speaker(thread.thread),
         turn_id=turn.id,
         items=[*items, message("user", prompt)],
         tools=[],

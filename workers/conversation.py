@@ -125,7 +125,7 @@ class Conversation:
         turn, thread = self._turn, self._thread
         asked = request.build(
             turn.settings,
-            thread_id=turn.thread_id,
+            **request.speaker(thread.thread),
             turn_id=turn.id,
             items=thread.history.for_request(),
             tools=offered(turn.settings, self._model, thread.dynamic),

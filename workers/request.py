@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from protocol.catalogue import ModelInfo, describe
 from protocol.policy import DangerFullAccess, ExternalSandbox, SandboxPolicy
 from protocol.settings import Settings
+from protocol.thread import NamedSource, Thread
 from workers.provider import ModelRequest
 
 # Experimental features that the provider is told of when they are on, and their default.
@@ -95,6 +96,21 @@ def build(
     if subagent:
         headers["x-openai-subagent"] = subagent
     return ModelRequest(body, headers)
+
+
+def speaker(thread: Thread) -> dict[str, Any]:
+    """The arguments of `build` that say who asks."""
+    match thread.source:
+        case NamedSource(sub_agent=str(name)):
+            subagent = name
+        case _:
+            subagent = None
+    return {
+        "thread_id": thread.id,
+        "session_id": thread.session_id,
+        "thread_source": thread.thread_source,
+        "subagent": subagent,
+    }
 
 
 def sandbox_tag(policy: SandboxPolicy) -> str:

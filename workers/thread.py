@@ -57,7 +57,7 @@ from protocol.thread import (
     WarningNotification,
 )
 from protocol.turn import Turn
-from workers import birth, command, injection, maintenance, usershell
+from workers import birth, command, injection, maintenance, review, usershell
 from workers.approval import Approvals
 from workers.context import Told
 from workers.docs import Docs
@@ -75,7 +75,7 @@ P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
 
 # Importing a file enters its handlers.
-SERVING = (birth, injection, maintenance, usershell)
+SERVING = (birth, injection, maintenance, review, usershell)
 
 _encode = msgspec.json.Encoder().encode
 

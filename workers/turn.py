@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from protocol import catalogue
 from protocol.account import RateLimitSnapshot
-from protocol.errors import INVALID_PARAMS, MAX_INPUT_CHARS, RpcError, invalid
+from protocol.errors import RpcError, check_input_size, invalid
 from protocol.ids import new_id
 from protocol.item import (
     ItemCompletedNotification,
@@ -252,6 +252,8 @@ class RunningTurn:
             self._status = "completed"
         except ProviderError as error:
             self._fail(TurnError(message=error.message, codex_error_info=error.info))
+        except RpcError as error:  # it turned out that nothing can be done about the request
+            self._fail(TurnError(message=error.message, codex_error_info="badRequest"))
         except OSError as error:
             self._fail(TurnError(message=f"the turn could not go on: {error}"))
         except Exception as error:  # noqa: BLE001 - the other place that catches broadly
@@ -301,17 +303,7 @@ def _text(inputs: list[UserInput]) -> str:
 
 
 def _check_size(inputs: list[UserInput]) -> None:
-    chars = sum(len(part.text) for part in inputs if isinstance(part, TextInput))
-    if chars > MAX_INPUT_CHARS:
-        raise RpcError(
-            INVALID_PARAMS,
-            f"Input exceeds the maximum length of {MAX_INPUT_CHARS} characters.",
-            {
-                "input_error_code": "input_too_large",
-                "max_chars": MAX_INPUT_CHARS,
-                "actual_chars": chars,
-            },
-        )
+    check_input_size(sum(len(part.text) for part in inputs if isinstance(part, TextInput)))
 
 
 def _check_steerable(turn: RunningTurn) -> None:

@@ -123,3 +123,27 @@ COMPACTION_WARNING = (
     "The conversation was condensed to make room in the model's context. Details may be lost with "
     "each time; a new thread for a new task gives better answers."
 )
+
+REVIEW_UNCOMMITTED = (
+    "Review the changes in this repository that are not committed: what is staged, what is not, "
+    "and files that git does not track yet."
+)
+REVIEW_BASE = (
+    "Review what a merge into the branch '{branch}' would change. The work began at commit {base}: "
+    "`git diff {base}` shows all of it."
+)
+REVIEW_BRANCH = (
+    "Review what a merge into the branch '{branch}' would change. Find the commit at which the "
+    "work began with `git merge-base`, against the branch's upstream where it has one, and look at "
+    "the differences from there."
+)
+REVIEW_COMMIT = "Review what the commit {commit} changes."
+REVIEW_DONE = (
+    "The user had changes reviewed. This is what the reviewer found; the user may ask to have some "
+    "of it mended."
+)
+REVIEW_CUT = (
+    "The user had changes reviewed, but the review came to no end and there is no result. Should "
+    "the user ask about it, say that it has to be started again."
+)
+REVIEW_UNFINISHED = "The review did not come to an end. Start it again to have a result."
