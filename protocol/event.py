@@ -304,7 +304,10 @@ def review_text(output: dict[str, Any] | None) -> str:
     if output is None:
         return NO_REVIEW
     explanation = str(output.get("overall_explanation") or "").strip()
-    findings = [_finding(finding) for finding in output.get("findings") or ()]
+    told = output.get("findings")
+    findings = (
+        [_finding(one) for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    )
     if findings:
         head = "Review comment:" if len(findings) == 1 else "Full review comments:"
         explanation = "\n\n".join([*([explanation] if explanation else []), head, *findings])
@@ -312,8 +315,10 @@ def review_text(output: dict[str, Any] | None) -> str:
 
 
 def _finding(finding: dict[str, Any]) -> str:
-    place: dict[str, Any] = finding.get("code_location") or {}
-    lines: dict[str, Any] = place.get("line_range") or {}
-    where = f"{place.get('absolute_file_path', '')}:{lines.get('start', 0)}-{lines.get('end', 0)}"
+    match finding.get("code_location"):
+        case {"absolute_file_path": path, "line_range": {"start": start, "end": end}}:
+            where = f" — {path}:{start}-{end}"
+        case _:
+            where = ""
     body = "\n".join(f"  {line}" for line in str(finding.get("body", "")).splitlines())
-    return f"- {finding.get('title', '')} — {where}\n{body}"
+    return f"- {finding.get('title', '')}{where}\n{body}"

@@ -43,6 +43,19 @@ DUTIES = {
             "wire/test_turn.py::test_an_interrupt_ends_the_command_that_runs",
         ),
     ),
+    "review": Duty(
+        "A review says what was found, takes no input, asks nobody, and leaves the thread free.",
+        (
+            "wire/test_review.py::test_a_review_is_told_from_the_way_in_to_the_way_out",
+            "wire/test_review.py::test_nobody_is_asked_during_a_review",
+            "wire/test_review.py::test_a_review_is_interrupted_by_the_id_that_names_it",
+            "wire/test_review.py::test_a_review_reads_back_as_one_turn",
+            "wire/test_review_refusals.py::test_a_review_takes_no_input",
+            "wire/test_review_refusals.py::test_what_git_does_not_know_is_refused",
+            "wire/test_review_detached.py::test_a_detached_review_leaves_the_thread_free",
+        ),
+        "one id and one stored turn, where the reference has two",
+    ),
     "approval": Duty(
         "Nothing that needs approval happens without it.",
         (

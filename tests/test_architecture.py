@@ -112,10 +112,11 @@ def test_each_request_has_one_handler_where_it_is_served():
         everything_imported(name)
     here = {row.name for row in REQUESTS.values() if row.by == "here"}
     loading = {"thread/start", "thread/resume", "thread/fork"}
+    reviewed = {"review/start"}  # by the worker of the thread, or of one made for it
     written = {"thread/metadata/update", "thread/memoryMode/set"}  # by the worker, once loaded
 
     assert set(handlers.HANDLERS) == here
-    assert set(mailbox.HANDLERS) == set(REQUESTS) - here | loading | written
+    assert set(mailbox.HANDLERS) == set(REQUESTS) - here | loading | reviewed | written
 
 
 def test_each_row_has_its_line_in_the_api_document():

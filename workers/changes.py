@@ -18,6 +18,7 @@ from workers.git import git_dir
 from workers.process import Process
 from workers.variables import variables
 
+MAX_NAME = 4096  # bytes of a path, and so of a ref
 MISSING = 1  # how `rev-parse --verify --quiet` ends for a name that means nothing
 _ASKED_ABOUT = (BaseBranch, Commit, UncommittedChanges)
 
@@ -66,7 +67,7 @@ class Repository:
         A branch that is only known from the remote is meant, too.
         """
         wanted = [name, f"origin/{name}"] if kind == "branch" else [name]
-        if name.startswith("-") or not name.isprintable():
+        if name.startswith("-") or not name.isprintable() or len(name) > MAX_NAME:
             raise self._unknown(name, kind)  # git allows no such names
         for candidate in wanted:
             code, found = await self._git(
