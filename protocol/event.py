@@ -161,10 +161,19 @@ class ReviewEntered(Struct, tag_field="type", tag="entered_review_mode"):
     user_facing_hint: str | None = None
 
 
-class ReviewExited(Struct, tag_field="type", tag="exited_review_mode"):
-    """`review_output` has `overall_explanation` and `findings`; null when there is no review."""
+class ReviewOutput(Struct):
+    """Findings have `title`, `body`, `confidence_score`, `priority` and `code_location`."""
 
-    review_output: dict[str, Any] | None = None
+    findings: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    overall_correctness: str = ""
+    overall_explanation: str = ""
+    overall_confidence_score: float = 0.0
+
+
+class ReviewExited(Struct, tag_field="type", tag="exited_review_mode"):
+    """`review_output` is null when the reviewer has not said anything."""
+
+    review_output: ReviewOutput | None = None
 
 
 class ContextCompacted(Struct, tag_field="type", tag="context_compacted"):
@@ -299,15 +308,12 @@ def web_action(action: Any) -> WebSearchAction:
 NO_REVIEW = "Reviewer failed to output a response."
 
 
-def review_text(output: dict[str, Any] | None) -> str:
+def review_text(output: ReviewOutput | None) -> str:
     """A review as one text: its explanation, then each finding with its place."""
     if output is None:
         return NO_REVIEW
-    explanation = str(output.get("overall_explanation") or "").strip()
-    told = output.get("findings")
-    findings = (
-        [_finding(one) for one in told if isinstance(one, dict)] if isinstance(told, list) else []
-    )
+    explanation = output.overall_explanation.strip()
+    findings = [_finding(finding) for finding in output.findings]
     if findings:
         head = "Review comment:" if len(findings) == 1 else "Full review comments:"
         explanation = "\n\n".join([*([explanation] if explanation else []), head, *findings])

@@ -111,5 +111,5 @@ class Repository:
             process = Process(launch, apart=True)
         except (OSError, Unenforceable):
             return -1, ""
-        await process.run(heard.append, lambda _: None)
-        return await process.wait(), b"".join(heard).decode(errors="replace").strip()
+        code = await process.run(heard.append, lambda _: None)
+        return code, b"".join(heard).decode(errors="replace").strip()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from protocol.event import NO_REVIEW, ReviewEntered, ReviewExited
+from protocol.event import ReviewEntered, ReviewExited, ReviewOutput, review_text
 from protocol.item import (
     AgentMessage,
     EnteredReviewMode,
@@ -23,7 +23,6 @@ from workers import birth, changes, verdict, wording
 from workers.history import ABORTED, message
 from workers.mailbox import serves
 from workers.turn import RunningTurn
-from workers.verdict import Verdict
 
 if TYPE_CHECKING:
     from workers.thread import LoadedThread
@@ -39,7 +38,7 @@ class ReviewTurn(RunningTurn):
     def __init__(self, thread: "LoadedThread", target: ReviewTarget) -> None:
         super().__init__(thread, TurnStartParams([], thread.thread.id))
         self._target = target
-        self._verdict: Verdict | None = None
+        self._verdict: ReviewOutput | None = None
 
     def announced(self) -> Turn:
         """As the answer shows it: with what is reviewed as if the user had said so (observed)."""
@@ -69,9 +68,9 @@ class ReviewTurn(RunningTurn):
     def _leave(self) -> None:
         """The thread and its users learn how it came out, whatever has happened."""
         found = self._verdict
-        text = NO_REVIEW if found is None else found.text
+        text = review_text(found)
         self.remember(message("user", verdict.told(found)))
-        self._record(ReviewExited(None if found is None else msgspec.to_builtins(found)))
+        self._record(ReviewExited(found))
         self._show(ExitedReviewMode(self.id, text))
         said = wording.REVIEW_UNFINISHED if found is None else text
         self.remember(_assistant(said))

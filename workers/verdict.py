@@ -11,10 +11,10 @@ from math import isfinite
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from protocol.errors import DECODE_ERRORS
-from protocol.event import review_text
+from protocol.event import ReviewOutput, review_text
 from workers import wording
 
 MAX_TRIES = 50  # objects in one text that might be the review
@@ -49,31 +49,20 @@ class Review(Struct):
     overall_confidence_score: float | None = None
 
 
-class Verdict(Struct):
-    """As a rollout keeps it: the reference server reads every member, and none may be null."""
+def read(text: str) -> ReviewOutput:
+    """The review that a reviewer's message holds.
 
-    findings: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    overall_correctness: str = ""
-    overall_explanation: str = ""
-    overall_confidence_score: float = 0.0
-
-    @property
-    def text(self) -> str:
-        """For people."""
-        return review_text(msgspec.to_builtins(self))
-
-
-def read(text: str) -> Verdict:
-    """The review that a reviewer's message holds."""
+    The reference server reads every member of what is kept, so none of them is missing or null.
+    """
     for opening in list(_OPENING.finditer(text))[:MAX_TRIES]:
         if (review := _review(text, opening.start())) is not None:
-            return Verdict(
+            return ReviewOutput(
                 findings=[_kept(finding) for finding in review.findings],
                 overall_correctness=review.overall_correctness or "",
                 overall_explanation=review.overall_explanation or "",
                 overall_confidence_score=_score(review.overall_confidence_score),
             )
-    return Verdict(overall_explanation=text)
+    return ReviewOutput(overall_explanation=text)
 
 
 def _review(text: str, at: int) -> Review | None:
@@ -100,10 +89,10 @@ def _score(score: float | None) -> float:
     return min(max(score, 0.0), 1.0) if score is not None and isfinite(score) else 0.0
 
 
-def told(verdict: Verdict | None) -> str:
+def told(verdict: ReviewOutput | None) -> str:
     """What the thread's model reads of a review; the tags are those of the reference server."""
     context = wording.REVIEW_CUT if verdict is None else wording.REVIEW_DONE
-    results = "None." if verdict is None else verdict.text
+    results = "None." if verdict is None else review_text(verdict)
     return (
         f"<user_action>\n<context>{context}</context>\n<action>review</action>\n"
         f"<results>\n{results}\n</results>\n</user_action>"

@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
-from protocol.event import NO_REVIEW
-from workers.verdict import Verdict, read, told
+from protocol.event import NO_REVIEW, ReviewOutput, review_text
+from workers.verdict import read, told
 
 PLACE = {"absolute_file_path": "/x.py", "line_range": {"start": 3, "end": 4}}
 FOUND = {"title": "Off by one", "body": "Ends\n\nearly.", "code_location": PLACE}
@@ -34,7 +34,7 @@ def review(**more) -> str:
 )
 def test_a_review_is_found_wherever_it_stands(text):
     """Observed for the object alone and for one with text around it; ours, for what is missing."""
-    assert read(text).text == TEXT
+    assert review_text(read(text)) == TEXT
 
 
 @pytest.mark.parametrize(
@@ -55,16 +55,16 @@ def test_a_review_is_found_wherever_it_stands(text):
 )
 def test_any_other_text_is_the_review(text):
     """Observed."""
-    assert read(text) == Verdict(overall_explanation=text)
+    assert read(text) == ReviewOutput(overall_explanation=text)
 
 
 def test_several_findings_and_none():
     """Observed."""
-    several = read(review(findings=[FOUND, FOUND])).text
+    several = review_text(read(review(findings=[FOUND, FOUND])))
     assert several.startswith("One bug.\n\nFull review comments:\n\n- Off by one")
     assert several.count("- Off by one — /x.py:3-4") == 2
-    assert read(review(findings=[])).text == "One bug."
-    assert read(review(findings=[], overall_explanation="")).text == NO_REVIEW
+    assert review_text(read(review(findings=[]))) == "One bug."
+    assert review_text(read(review(findings=[], overall_explanation=""))) == NO_REVIEW
 
 
 def test_what_is_kept_is_what_the_reference_server_reads():
