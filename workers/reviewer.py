@@ -28,7 +28,7 @@ from workers.thread import LoadedThread
 from workers.turn import RunningTurn
 
 # Who would bring in others, or aims of the conversation.
-WITHOUT = ("collab", "multi_agent", "multi_agent_v2", "goals")
+WITHOUT = ("multi_agent", "multi_agent_v2", "goals")
 
 
 @cache
