@@ -30,6 +30,7 @@ class WorkspaceWrite(Wire, tag_field="type", tag="workspaceWrite"):
 SandboxPolicy = DangerFullAccess | ReadOnly | ExternalSandbox | WorkspaceWrite
 
 
+Minimum = Literal["full", "reduced"]  # of what a sandbox keeps, see `sandbox/probe.py`
 SandboxMode = Literal["read-only", "workspace-write", "danger-full-access"]
 
 

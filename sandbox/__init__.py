@@ -9,8 +9,8 @@ import os
 from protocol.policy import PermissionProfile, SandboxPolicy
 from protocol.profile import profile_of
 from sandbox.bare import NETWORK_DISABLED, marked
+from sandbox.enclosure import enclosed
 from sandbox.launch import Launch, Prepared
-from sandbox.linux import fence
 from sandbox.probe import Missing, host
 from sandbox.reach import Places, name_of, reach
 from sandbox.refusal import Unenforceable
@@ -41,4 +41,4 @@ def plan(
     if isinstance(found, Missing):
         raise Unenforceable(name, found.reason, found.cure)
     env = dict(env) if allowed.network else {**env, NETWORK_DISABLED: "1"}
-    return Launch(argv, cwd, env, fence(allowed, found, places.home, cwd, name))
+    return Launch(argv, cwd, env, enclosed(allowed, found, places.home, cwd, name))

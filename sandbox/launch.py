@@ -4,12 +4,14 @@ A `Launch` is a value; `prepare` opens what its sandbox needs and says what to e
 starts it closes the `Prepared` again: at once when the start fails, else when the child has ended.
 """
 
-import contextlib
 import errno
 import os
+import signal
 from dataclasses import dataclass, field
 
 from sandbox import placeholder
+from sandbox.cage import Cage
+from sandbox.place import opened
 from sandbox.refusal import Unenforceable
 
 # The sandbox's own program must not obey the command's environment: LD_PRELOAD in it would run
@@ -53,7 +55,7 @@ class Launch:
     argv: list[str]
     cwd: str
     env: dict[str, str]
-    fence: Fence | None = None
+    fence: Fence | Cage | None = None
 
     def prepare(self, through: tuple[str, ...] = ()) -> "Prepared":
         """`through` are words to run the command through, in the sandbox.
@@ -66,7 +68,10 @@ class Launch:
             return Prepared(argv, self.cwd, self.env)
         prepared = Prepared([], self.cwd, dict(_CLEAN))
         try:
-            prepared.argv = [*_fenced(self, self.fence, prepared), "--", *argv]
+            if isinstance(self.fence, Cage):
+                self.fence.close_around(argv, self.env, prepared)
+            else:
+                prepared.argv = [*_fenced(self, self.fence, prepared), "--", *argv]
         except BaseException:
             prepared.close()
             raise
@@ -76,14 +81,24 @@ class Launch:
 @dataclass(slots=True)
 class Prepared:
     """`argv`, `cwd`, `env` and `pass_fds` are for the start; `gone` becomes readable (at its end)
-    when nothing of the sandbox is left, None where nobody has to wait for that."""
+    when nothing of the sandbox is left, None where nobody has to wait for that.  `killing` is the
+    signal that ends it with all that it has started."""
 
     argv: list[str]
     cwd: str
     env: dict[str, str]
     pass_fds: list[int] = field(default_factory=list[int])
     gone: int | None = None
+    killing: int = signal.SIGKILL
     held: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+
+    def file(self, data: bytes) -> int:
+        """A descriptor to read it from, for the child."""
+        descriptor = os.memfd_create("atrio", os.MFD_CLOEXEC)
+        self.pass_fds.append(descriptor)
+        os.write(descriptor, data)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
 
     def started(self) -> None:
         """The child has its own copies now."""
@@ -108,7 +123,7 @@ def _fenced(launch: Launch, fence: Fence, prepared: Prepared) -> list[str]:
     for mount in fence.mounts:
         if mount.target not in impossible:
             words += _mounted(mount, fence, prepared)
-    words += [*fence.last, "--seccomp", str(_file(fence.seccomp, prepared))]
+    words += [*fence.last, "--seccomp", str(prepared.file(fence.seccomp))]
     if prepared.held:
         words += ["--sync-fd", str(_lifeline(prepared))]
     words += ["--chdir", launch.cwd, "--clearenv"]
@@ -117,7 +132,7 @@ def _fenced(launch: Launch, fence: Fence, prepared: Prepared) -> list[str]:
     if any("\0" in word for word in words):  # it would end a word, and what follows be an option
         raise ValueError("embedded null byte")
     data = b"".join(os.fsencode(word) + b"\0" for word in words)
-    return [fence.program, "--args", str(_file(data, prepared))]
+    return [fence.program, "--args", str(prepared.file(data))]
 
 
 def _hold_places(fence: Fence, prepared: Prepared) -> set[str]:
@@ -147,39 +162,18 @@ def _impossible(path: str, error: OSError) -> bool:
 
 def _mounted(mount: Mount, fence: Fence, prepared: Prepared) -> list[str]:
     if mount.option == "--ro-bind-data":
-        return [mount.option, str(_file(b"", prepared)), mount.target]
+        return [mount.option, str(prepared.file(b"")), mount.target]
     if mount.source is None:
         return [mount.option, mount.target]
     if mount.option not in ("--bind", "--ro-bind") or mount.source != mount.target:
         return [mount.option, mount.source, mount.target]
-    descriptor = _opened(mount.source, fence.policy)
+    descriptor = opened(mount.source, fence.policy)
     if not fence.pinned:
         os.close(descriptor)
         return [mount.option, mount.source, mount.target]
     os.set_inheritable(descriptor, True)
     prepared.pass_fds.append(descriptor)
     return [f"{mount.option}-fd", str(descriptor), mount.target]
-
-
-def _opened(path: str, policy: str) -> int:
-    """The place itself; it was resolved, so a link in its path is newer than the plan."""
-    try:
-        descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise Unenforceable(policy, f"{path}: {error.strerror}") from None
-    with contextlib.suppress(OSError):
-        if os.readlink(f"/proc/self/fd/{descriptor}") == path:  # noqa: PTH115
-            return descriptor
-    os.close(descriptor)
-    raise Unenforceable(policy, f"{path} has been replaced by a link since it was resolved")
-
-
-def _file(data: bytes, prepared: Prepared) -> int:
-    descriptor = os.memfd_create("atrio", os.MFD_CLOEXEC)
-    prepared.pass_fds.append(descriptor)
-    os.write(descriptor, data)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
 
 
 def _lifeline(prepared: Prepared) -> int:

@@ -7,10 +7,9 @@ the mounts is their depth: a writable root inside of a read-only folder comes be
 
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path, PurePath
 
-from sandbox import placeholder, seccomp
+from sandbox import placeholder, roots, seccomp
 from sandbox.launch import Fence, Mount
 from sandbox.probe import Bubblewrap
 from sandbox.reach import Reach
@@ -27,25 +26,22 @@ _SOCKETS = (
     "/run/systemd/private",
 )
 _USER_SOCKETS = ("bus", "podman/podman.sock", "docker.sock", "systemd/private")
-_SECRETS = ("auth.json",)  # of CODEX_HOME: the credentials of the server
+SECRETS = ("auth.json",)  # of CODEX_HOME: the credentials of the server
 _CONTROL = "app-server-control"  # of CODEX_HOME: the sockets that the server listens on
 _EMPTY_FILES = 200  # a descriptor each; of more, reading is an error
 
 
-# What commands of this process could write to, by an earlier policy too: links there may be theirs.
-_opened_roots: set[str] = set()
-
-
 def fence(reach: Reach, host: Bubblewrap, home: str, cwd: str, name: str) -> Fence:
     """Raises Unenforceable when a place is not as the policy takes it to be."""
-    _refuse_links(reach, name)
-    if reach.access(os.path.realpath(cwd)) == "none":
-        raise Unenforceable(name, f"it hides the working directory {cwd}", "Choose another cwd.")
-    if _can_be_changed(host.path, reach):
+    for link in reach.links:
+        cure = "Replace the link by what it points to."
+        raise Unenforceable(name, f"{link} is a link, and a link cannot be kept as it is", cure)
+    reach = roots.standing(reach, name)
+    roots.refuse_hidden_cwd(reach, cwd, name)
+    if roots.changeable(host.path, reach):
         why = f"a command under it could change {host.path}, which makes the sandbox"
         raise Unenforceable(name, why, "Install bubblewrap outside of the writable roots.")
-    reach = _standing(reach)
-    _opened_roots.update(p for p, access in reach.rules.items() if access == "write" and p != "/")
+    roots.remember(reach)
     covers, placeholders = _covers(reach, name)
     masks = _masks(reach, home)
     return Fence(
@@ -74,48 +70,6 @@ def options(network: bool) -> tuple[str, ...]:
         *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-cgroup-try"),
         *(() if network else ("--unshare-net",)),
         *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--disable-userns"),
-    )
-
-
-def _can_be_changed(program: str, reach: Reach) -> bool:
-    """With the whole disk writable there is no place for it, and files are not confined anyway."""
-    return reach.rules.get("/") != "write" and reach.access(os.path.realpath(program)) == "write"
-
-
-def _standing(reach: Reach) -> Reach:
-    """Without the writable roots that are missing: there is nothing to bind, or to protect."""
-    missing = [p for p, a in reach.rules.items() if a == "write" and not Path(p).exists()]
-    rules = {
-        path: access
-        for path, access in reach.rules.items()
-        if not any(PurePath(path).is_relative_to(root) for root in missing)
-    }
-    return replace(reach, rules=rules)
-
-
-def _refuse_links(reach: Reach, name: str) -> None:
-    for link in reach.links:
-        cure = "Replace the link by what it points to."
-        raise Unenforceable(name, f"{link} is a link, and a link cannot be kept as it is", cure)
-    for asked, real in reach.named.items():
-        if link := _changeable_link(asked, real, reach):
-            why = f"{link}, on the way to the writable root {asked}, is a link that a command "
-            raise Unenforceable(name, why + "could have changed", f"Name {real} itself.")
-
-
-def _changeable_link(asked: str, real: str, reach: Reach) -> str | None:
-    """A link below another writable root may have been put there to move this one."""
-    path = os.path.normpath(asked)
-    for step in (path, *(str(parent) for parent in PurePath(path).parents)):
-        folder = os.path.realpath(PurePath(step).parent)
-        if os.path.islink(step) and folder != real and _could_write(folder, reach):  # noqa: PTH114
-            return step
-    return None
-
-
-def _could_write(folder: str, reach: Reach) -> bool:
-    return reach.access(folder) == "write" or any(
-        PurePath(folder).is_relative_to(root) for root in _opened_roots
     )
 
 
@@ -173,7 +127,7 @@ def _nothing(path: str) -> Mount:
 
 
 def _masks(reach: Reach, home: str) -> list[Mount]:
-    hidden = [os.path.realpath(Path(home, name)) for name in _SECRETS]
+    hidden = [os.path.realpath(Path(home, name)) for name in SECRETS]
     control = Path(home, _CONTROL)
     if reach.network:
         runtime = f"/run/user/{os.getuid()}"

@@ -2,7 +2,8 @@
 
 bubblewrap that starts is not enough: in a container its mounts may be refused, and an old one may
 lack an option.  So the very options of the recipe are tried, around a small shell that looks
-whether it is confined.
+whether it is confined.  Where bubblewrap does not work, and only where the operator puts up with
+it, the same is tried with Landlock.
 """
 
 import functools
@@ -12,15 +13,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from protocol.policy import Minimum
+from sandbox import landlock as kernel
 from sandbox import seccomp
 
 NAME = "ATRIO_BWRAP"  # the path of bubblewrap, where PATH does not lead to it
 _SECONDS = 10
 
 # Builtins only; /proc and the exit code tell.  Four processes: bubblewrap's first and the shell,
-# and as many that a shell may need.
+# and as many that a shell may need.  A `shared` host is one whose processes it is among.
 _LOOK = r"""
 (: >> "$0") 2>/dev/null && { echo 'files outside of the sandbox can be written'; exit 3; }
 while read -r name value; do
@@ -29,6 +32,7 @@ while read -r name value; do
     CapEff:) [ "$value" = 0000000000000000 ] || { echo 'privileges are kept'; exit 3; } ;;
     esac
 done < /proc/self/status
+[ "$1" = shared ] && { echo confined; exit; }
 set -- /proc/[0-9]*
 [ $# -le 4 ] || { echo 'processes of the host are visible'; exit 3; }
 while read -r name rest; do
@@ -54,9 +58,48 @@ class Missing:
     cure: str
 
 
+@dataclass(frozen=True, slots=True)
+class Landlock:
+    """A kernel whose Landlock has been seen to work; `instead` says why it is not bubblewrap."""
+
+    abi: int
+    instead: str = ""
+
+
+Host = Bubblewrap | Landlock | Missing
+
+_minimum: Minimum = "full"
+
+
+def settle(minimum: Minimum) -> None:
+    """What the operator puts up with, in this process and those that it forks."""
+    global _minimum  # noqa: PLW0603 - it is about the process, as the caches below are
+    _minimum = minimum
+
+
+def host() -> Host:
+    """The best that works here and is allowed; takes some 15 ms the first time."""
+    found = bubblewrap()
+    if isinstance(found, Bubblewrap):
+        return found
+    if _minimum == "full":
+        offered = _REDUCED if kernel.abi() >= kernel.OLDEST else ""
+        return Missing(found.reason, found.cure + offered)
+    other = landlock()
+    if isinstance(other, Missing):
+        return Missing(f"{found.reason}, and {other.reason}", found.cure)
+    return replace(other, instead=found.reason)
+
+
+_REDUCED = (
+    ' Or put up with less: `sandbox_minimum = "reduced"` under `[atrio]` lets Landlock confine '
+    "commands; the README says what that does not keep."
+)
+
+
 @functools.cache
-def host() -> Bubblewrap | Missing:
-    """Takes some 15 ms the first time that a process asks."""
+def bubblewrap() -> Bubblewrap | Missing:
+    """Whether it works; by PATH, or by the variable that names it."""
     if sys.platform != "linux":
         return Missing(f"there is no sandbox for {sys.platform} yet", _OTHERWISE)
     if platform.machine() not in seccomp.MACHINES:
@@ -114,16 +157,35 @@ _CURE = (
 )
 
 
-def _confinement(found: Bubblewrap) -> str:
+@functools.cache
+def landlock() -> Landlock | Missing:
+    """Whether the kernel's rules and the filter hold together."""
+    version = kernel.abi()
+    if version == 0:
+        return Missing("the kernel has no Landlock, or it is switched off", _OTHERWISE)
+    if version < kernel.OLDEST:
+        why = f"the kernel's Landlock is too old (ABI {version}, not {kernel.OLDEST})"
+        return Missing(why, _OTHERWISE)
+    found = Landlock(version)
+    said = _confinement(found)
+    return found if said == "confined" else Missing(f"Landlock does not work here: {said}", _CURE)
+
+
+def _confinement(found: Bubblewrap | Landlock) -> str:
     """`confined`, or what is wrong."""
     # Imported here: the recipe is written for a host, and this finds out which host it is.
+    from sandbox.enclosure import enclosed  # noqa: PLC0415
     from sandbox.launch import Launch  # noqa: PLC0415
-    from sandbox.linux import fence  # noqa: PLC0415
     from sandbox.reach import Reach  # noqa: PLC0415
 
-    tried = fence(Reach(network=False, rules={"/": "read"}), found, "/nowhere", "/", "read-only")
+    tried = enclosed(Reach(False, {"/": "read"}), found, "/nowhere", "/", "read-only")
+    whose = "shared" if isinstance(found, Landlock) else "own"
     with tempfile.NamedTemporaryFile() as ours:  # we may write it, so only a sandbox forbids it
-        prepared = Launch(["/bin/sh", "-c", _LOOK, ours.name], "/", {}, tried).prepare()
+        launch = Launch(["/bin/sh", "-c", _LOOK, ours.name, whose], "/", {}, tried)
+        try:
+            prepared = launch.prepare()
+        except OSError as error:
+            return str(error)
         try:
             return _output(prepared.argv, tuple(prepared.pass_fds)).strip()
         except (OSError, subprocess.SubprocessError) as error:

@@ -3,8 +3,9 @@
 Namespaces confine what a command reaches; the filter takes away the calls that could loosen them
 (mounts, further namespaces, foreign file handles), those that reach the kernel itself, typing into
 somebody else's terminal, and the sockets that a network namespace does not cover: Unix sockets lead
-to any server of the host, AF_VSOCK to the hypervisor.  The list is SANDBOX.md's; refusals are
-EPERM, because that is what programs and the reference server take for a sandbox.
+to any server of the host, AF_VSOCK to the hypervisor.  Where there are no namespaces, it also takes
+away what they would have made private.  The list is SANDBOX.md's; refusals are EPERM, because that
+is what programs and the reference server take for a sandbox.
 """
 
 import errno
@@ -13,7 +14,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Literal
 
-Sockets = Literal["inet", "inet+unix"]
+Sockets = Literal["none", "inet", "inet+unix"]
 
 _ALLOW = 0x7FFF0000
 _KILL = 0x80000000  # the whole process, by SIGSYS
@@ -30,6 +31,7 @@ _NEW_NAMESPACES = 0x7E020000  # CLONE_NEW*, linux/sched.h
 _NEW_TIME = 0x80
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _UNIX, _INET, _INET6, _NETLINK = 1, 2, 10, 16
+_ALL_OF_THE_USER = 2  # PRIO_USER
 _STREAM, _SEQPACKET, _TYPE = 1, 5, 0xF
 
 # The same on every architecture: calls newer than the common table of 2019.
@@ -76,6 +78,15 @@ _AARCH64 = (
     *(58, 161, 162),
 )
 
+# Shared memory, semaphores and messages have no place that a rule could name: the host's are had by
+# their number.  Refused where they are not private.
+_IPC = (
+    *("shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl", "semtimedop"),
+    *("msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink"),
+)
+_IPC_X86_64 = (29, 30, 31, 67, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241)
+_IPC_AARCH64 = (194, 196, 195, 197, 190, 193, 191, 192, 186, 189, 188, 187, 180, 181)
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -88,6 +99,9 @@ class Machine:
     ioctl: int
     socket: int
     socketpair: int
+    ipc: dict[str, int]
+    setpriority: int
+    prlimit: int
     clone3: int = 435
     x32: bool = False
     extra: dict[str, int] = field(default_factory=dict[str, int])
@@ -102,6 +116,9 @@ MACHINES = {
         ioctl=16,
         socket=41,
         socketpair=53,
+        ipc=dict(zip(_IPC, _IPC_X86_64, strict=True)),
+        setpriority=141,
+        prlimit=302,
         x32=True,
         extra={"iopl": 172, "ioperm": 173},
     ),
@@ -113,13 +130,19 @@ MACHINES = {
         ioctl=29,
         socket=198,
         socketpair=199,
+        ipc=dict(zip(_IPC, _IPC_AARCH64, strict=True)),
+        setpriority=140,
+        prlimit=261,
     ),
 }
 
 
-def program(sockets: Sockets, machine: str | None = None) -> bytes:
-    """An array of struct sock_filter.  Raises KeyError for an architecture without a table."""
-    return b"".join(_instructions(sockets, MACHINES[machine or platform.machine()]))
+def program(sockets: Sockets, machine: str | None = None, *, shared: bool = False) -> bytes:
+    """An array of struct sock_filter; `shared` is for a command among the host's processes.
+
+    Raises KeyError for an architecture without a table.
+    """
+    return b"".join(_instructions(sockets, MACHINES[machine or platform.machine()], shared))
 
 
 def _op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -148,19 +171,24 @@ def _for_call(number: int, body: list[bytes]) -> list[bytes]:
     return [_op(_EQUAL, number, 0, len(body)), *body]
 
 
-def _instructions(sockets: Sockets, machine: Machine) -> list[bytes]:
+def _instructions(sockets: Sockets, machine: Machine, shared: bool) -> list[bytes]:
     code = [_op(_LOAD, _ARCH), _op(_EQUAL, machine.arch, 1, 0), _answer(_KILL)]
     code.append(_op(_LOAD, _NUMBER))
     if machine.x32:
         code += _refuse_if(_AT_LEAST, _X32)
-    for number in sorted({**machine.denied, **machine.extra}.values()):
+    refused = {**machine.denied, **machine.extra, **(machine.ipc if shared else {})}
+    for number in sorted(refused.values()):
         code += _refuse_if(_EQUAL, number)
     code += _for_call(machine.clone3, [_answer(_ENOSYS)])  # its flags are in memory; libc goes on
     code += _for_call(machine.clone, _without_flags(_NEW_NAMESPACES))
     code += _for_call(machine.unshare, _without_flags(_NEW_NAMESPACES | _NEW_TIME))
     code += _for_call(machine.ioctl, _no_typing())
     code += _for_call(machine.socket, _families(sockets))
-    if sockets == "inet":
+    if shared:
+        others = [_argument(0), *_refuse_if(_EQUAL, _ALL_OF_THE_USER)]
+        code += _for_call(machine.setpriority, [*others, *_of_itself(1)])
+        code += _for_call(machine.prlimit, _of_itself(0))
+    if sockets != "inet+unix":
         code += _for_call(machine.socketpair, _pairs())
     return [*code, _answer(_ALLOW)]
 
@@ -174,7 +202,14 @@ def _no_typing() -> list[bytes]:
     return [_argument(1), *refused, _answer(_ALLOW)]
 
 
+def _of_itself(index: int) -> list[bytes]:
+    """Not of another process, which could be the server: by a limit it could be killed."""
+    return [_argument(index), *_allow_if(0), _answer(_EPERM)]
+
+
 def _families(sockets: Sockets) -> list[bytes]:
+    if sockets == "none":  # without a network of its own even its own address is the host's
+        return [_answer(_EPERM)]
     families = [_INET, _INET6] + ([_UNIX] if sockets == "inet+unix" else [])
     allowed = [op for family in families for op in _allow_if(family)]
     # Of netlink only the part that lists addresses and routes: resolvers ask it.

@@ -98,5 +98,5 @@ class Box:
 def box(tmp_path, monkeypatch, bubblewrap):
     box = Box(tmp_path)
     monkeypatch.setenv("CODEX_HOME", str(box.home))
-    monkeypatch.setattr("sandbox.linux._opened_roots", set())  # what other tests may have written
+    monkeypatch.setattr("sandbox.roots._opened", set())  # what other tests may have written
     return box

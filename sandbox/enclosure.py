@@ -1,0 +1,20 @@
+"""What is put around a command that may not reach everything, by what works on this host."""
+
+import os
+from pathlib import Path
+
+from sandbox.cage import Cage, cage
+from sandbox.launch import Fence
+from sandbox.linux import SECRETS, fence
+from sandbox.probe import Bubblewrap, Landlock
+from sandbox.reach import Reach
+
+
+def enclosed(
+    reach: Reach, found: Bubblewrap | Landlock, home: str, cwd: str, name: str
+) -> Fence | Cage:
+    """Raises Unenforceable when a place is not as the policy takes it to be."""
+    if isinstance(found, Bubblewrap):
+        return fence(reach, found, home, cwd, name)
+    secrets = tuple(os.path.realpath(Path(home, secret)) for secret in SECRETS)
+    return cage(reach, secrets, cwd, name)
