@@ -11,11 +11,12 @@ from protocol.profile import profile_of
 from sandbox.bare import NETWORK_DISABLED, marked
 from sandbox.enclosure import enclosed
 from sandbox.launch import Launch, Prepared
-from sandbox.probe import Missing, host
+from sandbox.probe import Missing, host, settle
 from sandbox.reach import Places, name_of, reach
 from sandbox.refusal import Unenforceable
+from sandbox.told import report, shortfall
 
-__all__ = ["Launch", "Prepared", "Unenforceable", "plan"]
+__all__ = ["Launch", "Prepared", "Unenforceable", "plan", "report", "settle", "shortfall"]
 
 
 def plan(

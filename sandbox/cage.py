@@ -22,6 +22,8 @@ from sandbox.reach import Reach
 from sandbox.refusal import Unenforceable
 
 if TYPE_CHECKING:
+    from types import CodeType
+
     from sandbox.launch import Prepared
 
 RULES = 4096  # each costs the start of a command 10 µs
@@ -76,21 +78,23 @@ class Cage:
 
 
 @functools.cache
-def _code() -> object:
+def _code() -> "CodeType":
     """Read once, before there are commands that could change the file."""
     return compile(Path(keeper.__file__).read_text("utf-8"), "<keeper>", "exec")
 
 
-def gaps(abi: int) -> str:
+def gaps(abi: int, *, writable: bool) -> str:
     """What the reduced level does not keep a command from; a sentence for people."""
-    names = ", ".join(PROTECTED)
+    names = (
+        f"{', '.join(PROTECTED)} in writable folders can be changed, so what a command writes "
+        "there (hooks, configuration, skills) may run later without a sandbox; "
+    )
     signals = "" if abi >= landlock.SCOPES else " and can be sent signals"
     return (
-        f"Not enforced: {names} in writable folders can be changed, so what a command writes there "
-        "(hooks, configuration, skills) may run later without a sandbox; modes, times and "
-        "attributes of the user's files can be changed everywhere; processes of the host can be "
-        f"seen{signals}; /dev/shm is the host's. A closed network has no loopback either, and Unix "
-        "sockets cannot be had at all."
+        f"Not enforced: {names if writable else ''}modes, times and attributes of the user's files "
+        f"can be changed everywhere; processes of the host can be seen{signals}"
+        f"{'; /dev/shm is shared' if writable else ''}. A closed network has no loopback either, "
+        "and Unix sockets cannot be had at all."
     )
 
 
@@ -122,7 +126,9 @@ def _hidden(reach: Reach, secrets: tuple[str, ...], name: str) -> set[str]:
     left_open = {place for root in writable for place in covered(root)}
     for path, access in reach.rules.items():
         around = reach.access(str(PurePath(path).parent))
-        if path == "/" or access == around or around == "none" or path in left_open:
+        if path == "/" or around in (access, "none"):
+            continue
+        if access == "read" and path in left_open:
             continue
         if around == "write":
             what = "read" if access == "none" else "written"

@@ -16,7 +16,7 @@ import struct
 TYPE_CHECKING = False  # typing itself would cost a fifth of the start
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
 else:
     import _signal as signal  # the public one makes enumerations: 3 ms
@@ -37,7 +37,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def main(ruleset: int, data: bytes) -> "NoReturn":
     """`data` is what `order` made.  Ends as the command does: 128 and the signal, as shells say."""
-    parent, argv, env, program = marshal.loads(data)
+    parent, argv, env, program = marshal.loads(data)  # noqa: S302 - by `order`
     signals = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, KILL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
@@ -48,7 +48,7 @@ def main(ruleset: int, data: bytes) -> "NoReturn":
     keeper = os.getpid()
     command = os.fork()
     if command == 0:
-        _become(keeper, ruleset, argv, env, program, before)
+        _become(argv, env, lambda: _prepare(keeper, ruleset, program, before))
     _let_go()
     told, status = _watch(command, signals)
     _end_children()
@@ -131,30 +131,29 @@ def _leave(told: int | None, status: int) -> "NoReturn":
 
 
 def _become(
-    keeper: int,
-    ruleset: int,
-    argv: list[bytes],
-    env: dict[bytes, bytes],
-    program: bytes,
-    mask: "Iterable[int]",
+    argv: list[bytes], env: dict[bytes, bytes], prepare: "Callable[[], None]"
 ) -> "NoReturn":
     try:
-        os.setsid()
-        _take_terminal()
-        _prctl(_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != keeper:
-            os._exit(FAILED)
-        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python
-            signal.signal(ignored, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        confine(ruleset, program)
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-        os.execvpe(argv[0], argv, env)
+        prepare()
+        os.execvpe(argv[0], argv, env)  # noqa: S606 - the command itself
     except OSError as error:
         name = os.fsdecode(argv[0])
         os.write(2, os.fsencode(f"atrio: cannot start {name}: {error.strerror}\n"))
     finally:
         os._exit(FAILED)
+
+
+def _prepare(keeper: int, ruleset: int, program: bytes, mask: "Iterable[int]") -> None:
+    os.setsid()
+    _take_terminal()
+    _prctl(_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != keeper:
+        os._exit(FAILED)
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python
+        signal.signal(ignored, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    confine(ruleset, program)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 
 
 def _take_terminal() -> None:

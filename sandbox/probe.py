@@ -141,7 +141,9 @@ def _tried(path: str) -> Bubblewrap | Missing:
     try:
         offered = _output([path, "--help"])
     except (OSError, subprocess.SubprocessError) as error:
-        return Missing(f"{path} cannot be started: {error}", _OTHERWISE)
+        reason = error.strerror if isinstance(error, OSError) else error
+        cure = f"Have {NAME} name bubblewrap's program, or leave it unset. " + _OTHERWISE
+        return Missing(f"{path} cannot be started: {reason}", cure)
     if lacking := [o for o in ("--disable-userns", "--clearenv", "--perms") if o not in offered]:
         why = f"{path} is too old, it lacks {', '.join(lacking)}"
         return Missing(why, "Install bubblewrap 0.8 or newer. " + _OTHERWISE)

@@ -7,7 +7,7 @@ WebSocket library.
 import gc
 import sys
 
-from supervisor.options import Generate, Options, Proxy, Refused, Sandbox, parse
+from supervisor.options import VERSION, Command, Generate, Proxy, Refused, Sandbox, Version, parse
 
 
 def main() -> int:
@@ -25,8 +25,15 @@ def _first(group: BaseExceptionGroup[Refused]) -> Refused:
     return first if isinstance(first, Refused) else _first(first)
 
 
-def _run(command: Options | Proxy | Generate | Sandbox) -> int:
+def _run(command: Command) -> int:
     match command:
+        case Version(verbose):
+            print(f"atrio {VERSION}", flush=True)  # noqa: T201
+            if not verbose:
+                return 0
+            from supervisor.sandbox import tell_host  # noqa: PLC0415
+
+            return tell_host(command)
         case Proxy(socket):
             from supervisor.proxy import run  # noqa: PLC0415
 

@@ -21,6 +21,7 @@ from protocol.config import (
     UserLayer,
 )
 from protocol.methods import CONFIG_WARNING
+from protocol.policy import Minimum
 from supervisor import check
 from supervisor.layers import ConfigError, Layer, Table, flag, merged, nested, over
 from supervisor.project import folders, trust_key, trust_level
@@ -131,6 +132,14 @@ class Config:
         """How long a thread stays loaded that nobody listens to."""
         atrio = self._toml_or_defaults().atrio
         return GRACE_SECONDS if atrio is None else atrio.unload_grace_seconds
+
+    def sandbox_minimum(self) -> Minimum:
+        """The weakest sandbox that the operator puts up with, where the full one does not work.
+
+        A project has no say in it: its configuration may be what must be kept from harm.
+        """
+        atrio = self._toml_or_defaults().atrio
+        return "full" if atrio is None else atrio.sandbox_minimum
 
     def _toml_or_defaults(self) -> Toml:
         try:

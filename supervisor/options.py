@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from supervisor import trial
+from supervisor.refused import Refused
+from supervisor.trial import Sandbox
+
 VERSION = "0.130.0"  # kept equal to pyproject.toml by a test; importlib.metadata costs 20 ms
 
 DEFAULT_SKEW_SECONDS = 30  # the reference server's figure
-
-
-class Refused(Exception):
-    """The server cannot start as it was asked to; the text names cause and cure."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,11 @@ class Generate:
 
 
 @dataclass(frozen=True)
-class Sandbox:
-    """`sandbox`: one command as a thread with this policy would run it."""
+class Version:
+    """`--version`; `verbose` tells what this host can enforce, too."""
 
-    policy: Literal["read-only", "workspace-write", "danger-full-access"]
-    network: bool
-    writable: list[str]
-    argv: list[str]
+    verbose: bool
+    overrides: list[str]
 
 
 def codex_home() -> Path:
@@ -119,13 +117,21 @@ def default_socket() -> Path:
     return codex_home() / "app-server-control" / "app-server-control.sock"
 
 
-def parse(arguments: Sequence[str]) -> Options | Proxy | Generate | Sandbox:
-    """Raises Refused (status 1) and SystemExit (2 for bad flags, 0 for --help and --version)."""
-    given = _parser().parse_args(arguments)
-    if given.tool == "sandbox":
-        return Sandbox(given.policy, given.network, given.writable, given.argv)
+Command = Options | Proxy | Generate | Sandbox | Version
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """Raises Refused (status 1) and SystemExit (2 for bad flags, 0 for --help)."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.command is None and not given.version:
+        parser.error("the following arguments are required: COMMAND")
     overrides = _overrides(given)
+    if given.version:
+        return Version(given.verbose, overrides)
     match given.tool:
+        case "sandbox":
+            return trial.read(given, overrides)
         case "proxy":
             return Proxy(given.sock)
         case "generate-json-schema":
@@ -270,13 +276,19 @@ def _seconds(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="atrio", allow_abbrev=False)
-    parser.add_argument("-V", "--version", action="version", version=f"atrio {VERSION}")
+    parser.add_argument("-V", "--version", action="store_true", help="say which version this is")
+    parser.add_argument(
+        "--verbose", action="store_true", help="with --version: and what this host can enforce"
+    )
     _add_overrides(parser, "")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(sub_config=[], sub_enable=[], sub_disable=[])
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     server = commands.add_parser("app-server", help="serve the protocol", allow_abbrev=False)
     _add_overrides(server, "sub_")
     _add_transport(server)
-    _add_sandbox(commands.add_parser("sandbox", help="run a command as a policy lets it run"))
+    about = "run a command as a policy lets it run"
+    tried = commands.add_parser("sandbox", help=about, allow_abbrev=False)
+    _add_overrides(trial.add(tried), "sub_")
     tools = server.add_subparsers(dest="tool", metavar="TOOL")
     proxy = tools.add_parser("proxy", help="join stdio to a running server's Unix socket")
     proxy.add_argument("--sock", metavar="PATH", default="")
@@ -285,21 +297,6 @@ def _parser() -> argparse.ArgumentParser:
         generate.add_argument("-o", "--out", metavar="DIR", required=True)
         generate.add_argument("--experimental", action="store_true")
     return parser
-
-
-def _add_sandbox(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(tool="sandbox")
-    modes = ["read-only", "workspace-write", "danger-full-access"]
-    parser.add_argument("--policy", choices=modes, default="read-only")
-    parser.add_argument("--network", action="store_true", help="let it reach the network")
-    parser.add_argument(
-        *("--writable", "-w"),
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="with workspace-write: a further folder to write to",
-    )
-    parser.add_argument("argv", nargs="+", metavar="CMD", help="behind --, with its arguments")
 
 
 def _add_overrides(parser: argparse.ArgumentParser, prefix: str) -> None:

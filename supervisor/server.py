@@ -80,7 +80,7 @@ class _Server:
     async def run(self) -> int:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as cradle:
-                births = NurseryProcess()
+                births = NurseryProcess(minimum=self._config.sandbox_minimum())
                 await cradle.start(births.run)
                 async with trio.open_nursery() as tasks:
                     await self._host(births, tasks, signals)

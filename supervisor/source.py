@@ -23,6 +23,7 @@ FOR_USERS_ONLY = (
     "model_providers",
     "otel",
     "projects",
+    "atrio",
 )
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 

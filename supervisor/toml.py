@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from protocol.config import WebSearchMode
 from protocol.model import Personality, ReasoningEffort, ReasoningSummary
-from protocol.policy import ApprovalsReviewer, AskForApproval, SandboxMode
+from protocol.policy import ApprovalsReviewer, AskForApproval, Minimum, SandboxMode
 from supervisor.layers import Table
 
 Verbosity = Literal["low", "medium", "high"]
@@ -62,6 +62,7 @@ class Atrio(Struct):
     """`[atrio]`: what the reference server does not know."""
 
     unload_grace_seconds: float = GRACE_SECONDS
+    sandbox_minimum: Minimum = "full"
 
 
 class ProviderToml(Struct):

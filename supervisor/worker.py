@@ -19,6 +19,7 @@ import trio
 from protocol import frames
 from protocol.frames import Frame, Hello, Up
 from protocol.framing import Frames
+from protocol.policy import Minimum
 
 READ_BYTES = 1 << 18
 SPARES = 2  # each owns 3 MiB; one of them waits to be put where the others are
@@ -126,12 +127,14 @@ class Worker:
 
 
 class NurseryProcess:
-    """Starts the nursery process, keeps spares ready, starts it again if it dies."""
+    """Starts the nursery process, keeps spares ready, starts it again if it dies.
 
-    def __init__(self, command: Iterable[str] | None = None) -> None:
-        self._command = list(
-            command or (sys.executable, "-I", "-X", "faulthandler", "-m", "workers", "nursery")
-        )
+    `minimum` is the weakest sandbox that its workers may make.
+    """
+
+    def __init__(self, command: Iterable[str] | None = None, minimum: Minimum = "full") -> None:
+        python = (sys.executable, "-I", "-X", "faulthandler", "-m", "workers")
+        self._command = list(command or (*python, "nursery", minimum))
         self._control: trio.SocketStream | None = None
         self._up = trio.Event()
         self._give, self._spares = trio.open_memory_channel[Worker](SPARES - 1)

@@ -38,6 +38,7 @@ from protocol.thread import (
     ThreadStartedNotification,
 )
 from protocol.turn import Turn
+from sandbox import shortfall
 from workers import docs, git, record
 from workers.context import Told, base_instructions
 from workers.environment import Environment, look
@@ -228,7 +229,12 @@ def thread_fork(thread: "LoadedThread", params: ThreadForkParams) -> ThreadForkR
 
 
 def _tell_problems(thread: "LoadedThread", n: int) -> None:
-    """Rules that could not be read do not hold: the user should know."""
+    """Rules that could not be read do not hold, nor does what cannot be enforced: the user should
+    know."""
+    settings = thread.settings
+    if less := shortfall(settings.sandbox_policy, settings.permission_profile, settings.cwd):
+        told = ConfigWarningNotification(summary=less[0], details=less[1])
+        thread.tell(CONFIG_WARNING, told, only=n)
     for problem in thread.approvals.problems:
         told = ConfigWarningNotification(
             summary="Rules could not be read; those of this file do not hold.",

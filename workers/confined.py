@@ -8,18 +8,25 @@ from pathlib import Path
 
 import msgspec
 
-from protocol.policy import SandboxPolicy
-from sandbox import Unenforceable, plan
+from protocol.policy import Minimum, PermissionProfile, SandboxPolicy
+from sandbox import Unenforceable, plan, report, settle, shortfall
 
 REFUSED, NOT_FOUND, SIGNALLED = 125, 127, 128  # as timeout(1) and shells say it
 
 
-def run(policy: str, argv: list[str]) -> int:
-    """Return its exit code: 128 plus the signal that ended it, 125 when it cannot be confined."""
+def run(minimum: Minimum, policy: str, profile: str, argv: list[str]) -> int:
+    """Return its exit code: 128 plus the signal that ended it, 125 when it cannot be confined.
+
+    `policy` and `profile` are JSON; the profile counts unless it is null.
+    """
+    settle(minimum)
     here = str(Path.cwd())
     try:
         asked = msgspec.json.decode(policy, type=SandboxPolicy)
-        launch = plan(asked, argv, here, dict(os.environ), project=here)
+        instead = msgspec.json.decode(profile, type=PermissionProfile | None)
+        if less := shortfall(asked, instead, here):
+            sys.stderr.write(f"atrio: {' '.join(less)}\n")
+        launch = plan(asked, argv, here, dict(os.environ), instead, project=here)
         prepared = launch.prepare()
     except Unenforceable as error:
         return _failed(REFUSED, error.reason)
@@ -36,6 +43,13 @@ def run(policy: str, argv: list[str]) -> int:
     finally:
         prepared.close()
     return code if code >= 0 else SIGNALLED - code
+
+
+def tell_host(minimum: Minimum) -> int:
+    """Print what this host can enforce."""
+    settle(minimum)
+    sys.stdout.write("".join(f"{line}\n" for line in report()))
+    return 0
 
 
 def _wait(child: "subprocess.Popen[bytes]") -> int:

@@ -17,16 +17,22 @@ import select
 import signal
 import socket
 import sys
+from collections.abc import Generator
+from threading import Thread
+
+import sandbox
+from protocol.policy import Minimum
 
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
 FAREWELL_MS = 5000  # for workers to leave after the supervisor has gone
 
 
-def serve(descriptor: int) -> int:
+def serve(descriptor: int, minimum: Minimum) -> int:
     """Fork workers until the control socket closes."""
     control = socket.socket(fileno=descriptor)
+    with _probing(minimum):
+        _warm()
     _adopt_orphans()
-    _warm()
     wake = _wake_on_children()
     with contextlib.suppress(BrokenPipeError):  # a supervisor that stops at once is no fault
         control.sendall(b"ready\n")
@@ -63,6 +69,22 @@ def _ignore(_number: int, _frame: object) -> None:
 def _adopt_orphans() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+
+
+@contextlib.contextmanager
+def _probing(minimum: Minimum) -> Generator[None]:
+    """Find out what the host can enforce, once for all workers, beside what is done meanwhile.
+
+    It starts processes and waits for them; they are gone before orphans are adopted, and the
+    thread is before anything is forked.
+    """
+    sandbox.settle(minimum)
+    thread = Thread(target=sandbox.host)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def _warm() -> None:

@@ -272,9 +272,9 @@ class Process:
         self._signal(signal.SIGTERM)
 
     def kill_group(self) -> None:
-        self._signal(signal.SIGKILL)
+        self._signal(self._prepared.killing)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _signal(self, number: int) -> None:
         # Only while the child is not reaped: afterwards its number may be somebody else's.
         if self._popen.returncode is None:
             with contextlib.suppress(ProcessLookupError):

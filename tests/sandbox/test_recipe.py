@@ -8,7 +8,7 @@ import pytest
 
 from protocol.policy import ReadOnly, WorkspaceWrite
 from sandbox import Unenforceable, plan
-from sandbox.probe import Bubblewrap, Missing, host
+from sandbox.probe import Bubblewrap, Missing, bubblewrap, host
 
 FOUND = Bubblewrap("/usr/bin/bwrap", binds_descriptors=True)
 
@@ -148,9 +148,9 @@ def test_the_commands_cwd_is_no_writable_root(work, tmp_path):
 
 @pytest.fixture
 def probing():
-    host.cache_clear()
+    bubblewrap.cache_clear()
     yield host
-    host.cache_clear()
+    bubblewrap.cache_clear()
 
 
 def program(tmp_path, script):
@@ -193,7 +193,7 @@ def test_a_missing_bubblewrap_is_told_with_its_cure(tmp_path, monkeypatch, probi
     assert "cannot be started" in reason(monkeypatch, probing, str(tmp_path / "none"))
     monkeypatch.delenv("ATRIO_BWRAP")
     monkeypatch.setenv("PATH", f"{tmp_path}:relative")
-    probing.cache_clear()
+    bubblewrap.cache_clear()
     found = probing()
     assert isinstance(found, Missing)
     assert found.reason == "bubblewrap (bwrap) is not installed"

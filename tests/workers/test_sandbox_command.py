@@ -13,14 +13,14 @@ from supervisor.sandbox import policy_of
 
 def test_the_command_line_names_a_policy_and_a_command(monkeypatch, tmp_path):
     """Ours: read-only unless something else is asked for."""
-    assert parse(["sandbox", "--", "ls", "-l"]) == Sandbox("read-only", False, [], ["ls", "-l"])
+    assert parse(["sandbox", "--", "ls", "-l"]) == Sandbox(["ls", "-l"], "read-only")
     monkeypatch.chdir(tmp_path)
     asked = parse(["sandbox", "--policy", "workspace-write", "-w", "x", "--network", "--", "ls"])
     assert isinstance(asked, Sandbox)
     assert policy_of(asked) == WorkspaceWrite(
         network_access=True, writable_roots=[str(tmp_path / "x")]
     )
-    assert policy_of(Sandbox("read-only", True, [], [])) == ReadOnly(network_access=True)
+    assert policy_of(Sandbox([], network=True)) == ReadOnly(network_access=True)
 
 
 def atrio(folder, *words):

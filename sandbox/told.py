@@ -1,0 +1,70 @@
+"""What people are told of the sandbox here: which it is, why, and what it does not keep."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from protocol.policy import PermissionProfile, SandboxPolicy
+from sandbox import landlock, seccomp
+from sandbox.cage import gaps
+from sandbox.probe import Bubblewrap, Landlock, Missing, host
+from sandbox.reach import Places, reach
+from sandbox.refusal import Unenforceable
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def shortfall(
+    policy: SandboxPolicy, profile: PermissionProfile | None, project: str
+) -> tuple[str, str] | None:
+    """In what a thread's commands are confined less than its policy says: summary and details."""
+    try:
+        allowed = reach(policy, profile, Places.here(project))
+    except Unenforceable as error:
+        return "Commands of this thread cannot be confined.", error.reason
+    match host():
+        case Missing(reason, cure) if allowed is not None:
+            return "Commands cannot be confined on this host, so none is run.", f"{reason}. {cure}"
+        case Landlock(abi, instead) if allowed is not None:
+            writable = "write" in allowed.rules.values()
+            summary = "Commands are confined at the reduced level only (atrio.sandbox_minimum)."
+            return summary, f"{instead}. {gaps(abi, writable=writable)}"
+        case _:
+            return None
+
+
+def report() -> list[str]:
+    """Lines for who looks after the host."""
+    abi = landlock.abi()
+    filtered = "filter" if platform.machine() in seccomp.MACHINES else "no table for this machine"
+    return [
+        *_level(),
+        f"landlock: {f'ABI {abi}' if abi else 'none'}",
+        f"seccomp: {filtered}",
+        f"cgroups: {_cgroups()}",
+    ]
+
+
+def _level() -> list[str]:
+    match host():
+        case Bubblewrap(path):
+            return [f"sandbox: full, by {_version(path)} at {path}"]
+        case Landlock(_, instead):
+            return ["sandbox: reduced, by Landlock (atrio.sandbox_minimum)", f"  {instead}"]
+        case Missing(reason, cure):
+            return ["sandbox: none, so what needs one is refused", f"  {reason}", f"  {cure}"]
+
+
+def _version(path: str) -> str:
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "bubblewrap"
+
+
+def _cgroups() -> str:
+    """Where this process is in the tree of version 2, and whether it may divide its part."""
+    if not (CGROUPS / "cgroup.controllers").exists():
+        return "no version 2 at /sys/fs/cgroup"
+    own = Path("/proc/self/cgroup").read_text("utf-8").rpartition("0::/")[2].strip()
+    writable = os.access(CGROUPS / own, os.W_OK)
+    return f"version 2, {'writable' if writable else 'read-only'}"
