@@ -10,26 +10,8 @@ from msgspec.structs import replace
 from protocol.policy import WorkspaceWrite
 from sandbox import plan
 from sandbox.probe import Missing, host
+from tests.sandbox.trying import PRELUDE
 
-# Says `ok`, or the name of the error, for each act.
-PRELUDE = """
-import ctypes, errno, os, signal, socket, struct, sys
-libc = ctypes.CDLL(None, use_errno=True)
-def call(number, *arguments):
-    if libc.syscall(number, *arguments) < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-def attempt(act, *arguments):
-    try:
-        act(*arguments)
-    except OSError as error:
-        print(errno.errorcode[error.errno] if error.errno else type(error).__name__)
-    else:
-        print("ok")
-def put(path, text="x"):
-    with open(path, "w") as file:
-        file.write(text)
-"""
 INSIDE = WorkspaceWrite(exclude_slash_tmp=True, exclude_tmpdir_env_var=True)
 
 

@@ -1,104 +1,13 @@
 """What a command in the sandbox must not reach, on the real kernel: one line of the table each."""
 
 import os
-import platform
 import socket
 from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
-from protocol.policy import DangerFullAccess, ReadOnly
 from sandbox import Unenforceable, plan
-from sandbox.seccomp import MACHINES
-
-DENIED = {"EPERM", "EACCES", "EROFS", "EBUSY", "EXDEV", "EEXIST", "EISDIR", "ENOENT", "ESRCH"}
-CALLS = MACHINES.get(platform.machine(), MACHINES["x86_64"])
-
-# What works without a sandbox, and must not work in one.
-FILES = {
-    "create outside": "attempt(put, outside + '/new')",
-    "truncate outside": "attempt(put, outside + '/there')",
-    "through a link": "os.symlink(outside, 'way'); attempt(put, 'way/new')",
-    "hard link to the outside": "attempt(os.link, outside + '/there', 'mine')",
-    "chmod outside": "attempt(os.chmod, outside + '/there', 0o777)",
-    "utime outside": "attempt(os.utime, outside + '/there')",
-    "rename outside": "attempt(os.rename, outside + '/there', outside + '/other')",
-    "unlink outside": "attempt(os.unlink, outside + '/there')",
-    "write .git/config": "attempt(put, '.git/config')",
-    "add a hook": "attempt(put, '.git/hook')",
-    "rename .git": "attempt(os.rename, '.git', 'git')",
-    "remove .git/config": "attempt(os.unlink, '.git/config')",
-    "hard link .git/config": "attempt(os.link, '.git/config', 'config')",
-    "make .codex": "attempt(os.mkdir, '.codex')",
-    "make .agents a file": "attempt(put, '.agents')",
-    "move something to .codex": "os.mkdir('x'); attempt(os.rename, 'x', '.codex')",
-    "write CODEX_HOME": "attempt(put, home + '/config.toml')",
-    "read the credentials": "attempt(lambda: open(home + '/auth.json').read())",
-    "see the server": f"attempt(os.stat, '/proc/{os.getpid()}/status')",
-    "signal the server": f"attempt(os.kill, {os.getpid()}, 0)",
-    "raise the server's priority": f"attempt(os.setpriority, os.PRIO_PROCESS, {os.getpid()}, 1)",
-}
-
-
-@pytest.fixture
-def repository(box):
-    (box.work / ".git").mkdir()
-    (box.work / ".git/config").write_text("[core]\n")
-    return box
-
-
-@pytest.mark.parametrize("act", FILES)
-def test_a_command_does_not_reach_beyond_its_roots(repository, act):
-    """Ours: SANDBOX.md's table, files, secrets and processes."""
-    said = repository.python(FILES[act]).split()
-    assert said, act
-    assert set(said) <= DENIED
-    assert sorted(p.name for p in repository.outside.iterdir()) == ["there"]
-    assert (repository.outside / "there").read_text() == "mine"
-    assert (repository.work / ".git/config").read_text() == "[core]\n"
-
-
-@pytest.mark.parametrize("act", FILES)
-def test_without_a_sandbox_each_act_works(repository, act):
-    """Ours: an attack that fails anyway would prove nothing."""
-    repository.policy = DangerFullAccess()
-    assert repository.python(FILES[act]) == "ok"
-
-
-@pytest.mark.parametrize("act", [act for act in FILES if "read" not in act and "see" not in act])
-def test_read_only_lets_nothing_be_written(repository, act):
-    """Ours: the same with no root at all."""
-    repository.policy = ReadOnly()
-    code = FILES[act].replace("os.symlink(outside, 'way'); ", "").replace("os.mkdir('x'); ", "")
-    assert set(repository.python(code).split()) <= DENIED
-    assert sorted(p.name for p in repository.work.iterdir()) == [".git"]
-
-
-# ---- the kernel
-
-
-NAMESPACES = {
-    "unshare user": f"attempt(call, {CALLS.unshare}, 0x10000000)",
-    "unshare mount": f"attempt(call, {CALLS.unshare}, 0x20000)",
-    "unshare time": f"attempt(call, {CALLS.unshare}, 0x80)",
-    "clone into a user namespace": f"attempt(call, {CALLS.clone}, 0x10000011, 0, 0, 0, 0)",
-    "clone3": f"attempt(call, {CALLS.clone3}, 0, 0)",
-}
-SYSTEM = {name: f"attempt(call, {number}, 0, 0, 0, 0, 0)" for name, number in CALLS.denied.items()}
-
-
-@pytest.mark.parametrize("act", [*SYSTEM, *NAMESPACES])
-def test_calls_that_could_loosen_the_sandbox_are_refused(box, act):
-    """Ours: SANDBOX.md's table, kernel surface."""
-    assert box.python((SYSTEM | NAMESPACES)[act]) in {"EPERM", "ENOSYS"}
-
-
-def test_calls_of_the_other_numbering_are_refused(box):
-    """Ours: x32 has the same calls, under numbers that no table has."""
-    if platform.machine() != "x86_64":
-        pytest.skip("x32 is x86_64's")
-    assert box.python("attempt(call, 0x40000000 + 39)") == "EPERM"  # getpid
 
 
 def test_no_privilege_is_kept(box):
@@ -114,37 +23,6 @@ def test_the_kernels_settings_are_read_only(box):
     """Ours: as root they would be writable, since they ask for the user id only."""
     act = "attempt(os.open, '/proc/sys/kernel/core_pattern', os.O_WRONLY)"
     assert box.python(act) in {"EROFS", "EACCES"}
-
-
-@pytest.mark.parametrize("path", ["/dev/kmsg", "/dev/mem", "/dev/vda", "/dev/sda", "/dev/fuse"])
-def test_devices_of_the_host_are_not_there(box, path):
-    """Ours: SANDBOX.md, fs-dev-host."""
-    assert box.python(f"attempt(os.open, {path!r}, os.O_RDONLY)") == "ENOENT"
-
-
-def test_no_device_can_be_made(box):
-    """Ours: SANDBOX.md, root-mknod."""
-    assert box.python("attempt(os.mknod, 'disk', 0o60600, os.makedev(254, 0))") == "EPERM"
-
-
-def test_nothing_can_be_typed_into_the_terminal(box):
-    """Ours: TIOCSTI, and what the console has like it."""
-    ioctl = "attempt(call, {}, 0, {}, b'x')"
-    code = "\n".join(ioctl.format(CALLS.ioctl, number) for number in (0x5412, 0x541C))
-    assert box.python(code) == "EPERM EPERM"
-
-
-def test_shared_memory_of_the_host_is_another(box):
-    """Ours: the reference server shares it."""
-    libc_call = "print(libc.shmget(0x41545249, 16, 0o600))"
-    box.policy = DangerFullAccess()
-    made = int(box.python(libc_call.replace("0o600", "0o1600")))
-    try:
-        box.policy = ReadOnly()
-        assert box.python(libc_call) == "-1"
-    finally:
-        box.policy = DangerFullAccess()
-        box.python(f"libc.shmctl({made}, 0, None)")
 
 
 # ---- the network
