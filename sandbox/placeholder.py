@@ -4,7 +4,8 @@ A name that does not exist cannot be covered by a mount, so it is made first: ot
 could make `.git` with hooks in it, and somebody would run them later.  Several sandboxes may share
 a placeholder, in several processes: each holds a lock on it, and the last one removes it.  It is
 known by its mode, which nobody else gives to a folder; so one that a killed server has left behind
-is taken for what it is, and removed by the next command there.
+is taken for what it is, and removed by the next command there.  Those of a killed worker are swept
+up by the process that has forked it, from notes that all of them write to.
 """
 
 import contextlib
@@ -13,6 +14,9 @@ import os
 import time
 
 from protocol.placeholder import MODE, is_placeholder
+
+_notes: int | None = None  # a file without a name, for those that are forked from here
+_noted: set[str] = set()
 
 _ATTEMPTS = 50
 _PAUSE_SECONDS = 0.001
@@ -29,6 +33,7 @@ def hold(path: str) -> int:
     Removing takes microseconds, so a placeholder that is being removed is waited for; one that
     somebody keeps locked on purpose is an error.
     """
+    _note(path)
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(FileExistsError):
             os.mkdir(path, MODE)  # noqa: PTH102
@@ -61,3 +66,31 @@ def release(path: str, descriptor: int) -> None:
         return
     finally:
         os.close(descriptor)
+
+
+def keep_notes() -> None:
+    """From now on this process can sweep up after those that it forks."""
+    global _notes  # noqa: PLW0603 - of the process, and of its children
+    if not hasattr(os, "memfd_create"):
+        return
+    _notes = os.memfd_create("placeholders", os.MFD_CLOEXEC)
+    fcntl.fcntl(_notes, fcntl.F_SETFL, os.O_APPEND)
+
+
+def _note(path: str) -> None:
+    """Once each: there are as many as there are protected names in writable roots."""
+    if _notes is not None and path not in _noted:
+        _noted.add(path)
+        os.write(_notes, os.fsencode(path) + b"\0")
+
+
+def sweep() -> None:
+    """Remove what nobody holds any more.  Only when no sandbox of a dead process is left: it would
+    lose the cover with the folder."""
+    if _notes is None:
+        return
+    said = os.pread(_notes, os.fstat(_notes).st_size, 0).split(b"\0")
+    for path in {os.fsdecode(name) for name in said if name}:
+        if is_placeholder(path):
+            with contextlib.suppress(OSError):  # it has just gone, or somebody is at it
+                release(path, _locked(path))

@@ -17,13 +17,16 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Generator
 from threading import Thread
 
 import sandbox
 from protocol.policy import Minimum
+from sandbox import placeholder
 
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
+ORPHAN_SECONDS = 5  # a killed process can hang in the kernel; the nursery must not hang with it
 FAREWELL_MS = 5000  # for workers to leave after the supervisor has gone
 
 
@@ -33,6 +36,7 @@ def serve(descriptor: int, minimum: Minimum) -> int:
     with _probing(minimum):
         _warm()
     _adopt_orphans()
+    placeholder.keep_notes()
     wake = _wake_on_children()
     with contextlib.suppress(BrokenPipeError):  # a supervisor that stops at once is no fault
         control.sendall(b"ready\n")
@@ -160,18 +164,25 @@ def _report_exits(control: socket.socket, workers: set[int]) -> None:
                 control.sendall(b"%d %d\n" % (pid, os.waitstatus_to_exitcode(status)))
     if lost:
         _kill_orphans(workers)
+        placeholder.sweep()
 
 
 def _kill_orphans(workers: set[int]) -> None:
     """End what a dead worker's commands left behind; they are our children now."""
     import psutil  # noqa: PLC0415
 
-    for child in psutil.Process().children():
-        if child.pid in workers:
-            continue
-        for process in [*child.children(recursive=True), child]:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while time.monotonic() < deadline:
+        orphans = [child for child in psutil.Process().children() if child.pid not in workers]
+        if not orphans:
+            return
+        for child in orphans:
+            for process in [*child.children(recursive=True), child]:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child.pid, os.WNOHANG)
+        time.sleep(0.001)
 
 
 def _end(workers: set[int]) -> None:
