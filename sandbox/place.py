@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 
 from sandbox.refusal import Unenforceable
 
@@ -13,7 +14,8 @@ def opened(path: str, policy: str) -> int:
     except OSError as error:
         raise Unenforceable(policy, f"{path}: {error.strerror}") from None
     with contextlib.suppress(OSError):
-        if os.readlink(f"/proc/self/fd/{descriptor}") == path:  # noqa: PTH115
+        same = os.readlink(f"/proc/self/fd/{descriptor}") == path  # noqa: PTH115
+        if same and not stat.S_ISLNK(os.fstat(descriptor).st_mode):  # O_PATH opens links, too
             return descriptor
     os.close(descriptor)
     raise Unenforceable(policy, f"{path} has been replaced by a link since it was resolved")

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from protocol.policy import WorkspaceWrite
 from sandbox import plan
-from sandbox.probe import Missing, host
+from sandbox.probe import Missing, host, landlock
 from tests.sandbox.trying import PRELUDE
 
 INSIDE = WorkspaceWrite(exclude_slash_tmp=True, exclude_tmpdir_env_var=True)
@@ -77,8 +77,28 @@ class Box:
 
 
 @pytest.fixture
-def box(tmp_path, monkeypatch, bubblewrap):
+def place(tmp_path, monkeypatch):
     box = Box(tmp_path)
     monkeypatch.setenv("CODEX_HOME", str(box.home))
     monkeypatch.setattr("sandbox.roots._opened", set())  # what other tests may have written
     return box
+
+
+@pytest.fixture
+def box(place, bubblewrap):
+    return place
+
+
+@pytest.fixture
+def cage(place, monkeypatch):
+    """The same at the reduced level."""
+    if isinstance(found := landlock(), Missing):
+        pytest.skip(f"no reduced level here: {found.reason}")
+    monkeypatch.setattr("sandbox.host", lambda: found)
+    return place
+
+
+@pytest.fixture(params=["box", "cage"])
+def each(request):
+    """At each level in turn."""
+    return request.getfixturevalue(request.param)

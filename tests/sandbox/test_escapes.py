@@ -8,11 +8,12 @@ from functools import partial
 import pytest
 
 from sandbox import Unenforceable, plan
+from sandbox.place import opened
 
 
-def test_no_privilege_is_kept(box):
+def test_no_privilege_is_kept(each):
     """Ours: the reference server, run as root, keeps all of them."""
-    said = box.python("print(open('/proc/self/status').read())")
+    said = each.python("print(open('/proc/self/status').read())")
     assert "CapEff: 0000000000000000" in said
     assert "CapBnd: 0000000000000000" in said
     assert "NoNewPrivs: 1" in said
@@ -86,53 +87,63 @@ def test_no_address_but_its_own_is_reachable(box):
     assert box.python(code) in {"ENETUNREACH", "EPERM"}
 
 
-def test_a_closed_network_is_named_to_the_command(box):
+def test_a_closed_network_is_named_to_the_command(each):
     """Observed: the variable, only when it is closed."""
-    assert box.shell("echo ${CODEX_SANDBOX_NETWORK_DISABLED-unset}") == (0, "1")
-    box.allow(network_access=True)
-    assert box.shell("echo ${CODEX_SANDBOX_NETWORK_DISABLED-unset}") == (0, "unset")
+    assert each.shell("echo ${CODEX_SANDBOX_NETWORK_DISABLED-unset}") == (0, "1")
+    each.allow(network_access=True)
+    assert each.shell("echo ${CODEX_SANDBOX_NETWORK_DISABLED-unset}") == (0, "unset")
 
 
 # ---- roots that move, and names that lie
 
 
-def test_a_root_that_a_command_has_replaced_is_refused(box):
+def test_a_root_that_a_command_has_replaced_is_refused(each):
     """Ours: the reference server writes to where the link points."""
-    inner = box.work / "inner"
+    inner = each.work / "inner"
     inner.mkdir()
-    box.allow(writable_roots=[str(inner)])
-    assert box.shell("echo a > inner/a") == (0, "")
-    box.allow(writable_roots=[])
-    assert box.python(f"os.rename('inner', 'old'); os.symlink({str(box.outside)!r}, 'inner')") == ""
-    box.allow(writable_roots=[str(inner)])
+    each.allow(writable_roots=[str(inner)])
+    assert each.shell("echo a > inner/a") == (0, "")
+    each.allow(writable_roots=[])
+    assert (
+        each.python(f"os.rename('inner', 'old'); os.symlink({str(each.outside)!r}, 'inner')") == ""
+    )
+    each.allow(writable_roots=[str(inner)])
     with pytest.raises(Unenforceable, match="is a link that a command could have changed"):
-        box.shell("echo stolen > inner/there")
-    assert (box.outside / "there").read_text() == "mine"
+        each.shell("echo stolen > inner/there")
+    assert (each.outside / "there").read_text() == "mine"
 
 
-def test_a_root_that_was_replaced_under_an_earlier_policy_is_refused(box, tmp_path):
+def test_a_root_that_was_replaced_under_an_earlier_policy_is_refused(each, tmp_path):
     """Ours: the folder around it need not be writable now."""
-    inner = box.work / "inner"
-    inner.symlink_to(box.outside)
-    box.shell("true")
-    launch = partial(plan, box.policy, ["true"], str(tmp_path), {}, project=str(inner))
+    inner = each.work / "inner"
+    inner.symlink_to(each.outside)
+    each.shell("true")
+    launch = partial(plan, each.policy, ["true"], str(tmp_path), {}, project=str(inner))
     with pytest.raises(Unenforceable, match="could have changed"):
         launch()
 
 
-def test_a_root_may_be_named_by_a_link_that_no_command_could_change(box, tmp_path):
+def test_a_root_may_be_named_by_a_link_that_no_command_could_change(each, tmp_path):
     """Ours: people keep such links."""
-    (tmp_path / "link").symlink_to(box.outside)
-    box.allow(writable_roots=[str(tmp_path / "link")])
-    assert box.shell(f"echo x > {tmp_path}/link/new && cat {box.outside}/new") == (0, "x")
+    (tmp_path / "link").symlink_to(each.outside)
+    each.allow(writable_roots=[str(tmp_path / "link")])
+    assert each.shell(f"echo x > {tmp_path}/link/new && cat {each.outside}/new") == (0, "x")
 
 
-def test_a_root_that_moves_between_plan_and_start_is_refused(box):
+def test_a_place_that_has_become_a_link_is_refused(tmp_path):
+    """Ours: also when the link is its last step, which opening does not follow."""
+    (tmp_path / "way").symlink_to("/")
+    for path in (tmp_path / "way", tmp_path / "way/usr"):
+        with pytest.raises(Unenforceable, match="replaced by a link"):
+            opened(str(path), "read-only")
+
+
+def test_a_root_that_moves_between_plan_and_start_is_refused(each):
     """Ours: what is mounted is the folder that was resolved, or nothing."""
-    cwd = str(box.work)
-    launch = plan(box.policy, ["true"], cwd, {}, project=cwd)
-    box.work.rename(f"{cwd}-old")
-    box.work.symlink_to(box.outside)
+    cwd = str(each.work)
+    launch = plan(each.policy, ["true"], cwd, {}, project=cwd)
+    each.work.rename(f"{cwd}-old")
+    each.work.symlink_to(each.outside)
     with pytest.raises(Unenforceable):
         launch.prepare()
 
@@ -159,19 +170,21 @@ def test_the_folders_of_a_worktree_are_protected(box):
     assert said == "EROFS EROFS EROFS ok"
 
 
-def test_the_program_of_the_sandbox_does_not_obey_the_commands_environment(box):
+def test_the_program_of_the_sandbox_does_not_obey_the_commands_environment(each):
     """Ours: a library of the workspace would run before there is a sandbox."""
-    status, output = box.run("/bin/sh", "-c", "echo $LD_PRELOAD", env={"LD_PRELOAD": "/no/such.so"})
+    status, output = each.run(
+        "/bin/sh", "-c", "echo $LD_PRELOAD", env={"LD_PRELOAD": "/no/such.so"}
+    )
     assert (status, output.splitlines()[-1]) == (0, "/no/such.so")
     assert output.count("cannot be preloaded") == 1  # by the shell, inside
 
 
 @pytest.mark.parametrize("env", [{"A": "x\0--bind\0/\0/"}, {"A\0--bind\0/\0/": "x"}])
-def test_a_variable_cannot_be_an_option_of_the_sandbox(box, env):
+def test_a_variable_cannot_be_an_option_of_the_sandbox(each, env):
     """Ours: the options are told apart by NUL, and variables may be the model's."""
     with pytest.raises(ValueError, match="null byte"):
-        box.run("true", env=env)
-    assert list(box.work.iterdir()) == []
+        each.run("true", env=env)
+    assert list(each.work.iterdir()) == []
 
 
 def test_the_policy_cannot_be_read_inside(box):
@@ -180,15 +193,15 @@ def test_the_policy_cannot_be_read_inside(box):
     assert str(box.home) not in said.split(" -- ")[0]
 
 
-def test_no_descriptor_is_inherited(box):
+def test_no_descriptor_is_inherited(each):
     """Ours: an open folder would lead around every mount."""
-    with (box.outside / "there").open() as held:
+    with (each.outside / "there").open() as held:
         os.set_inheritable(held.fileno(), True)
-        said = box.python("print(sorted(os.listdir('/proc/self/fd'), key=int))")
+        said = each.python("print(sorted(os.listdir('/proc/self/fd'), key=int))")
     assert said == "['0', '1', '2', '3']"  # the last is for this listing
 
 
-def test_what_a_command_has_started_ends_with_it(box):
+def test_what_a_command_has_started_ends_with_it(each):
     """Ours: SANDBOX.md, life-daemon."""
-    status, output = box.shell("setsid sleep 1000 & echo started")  # and it holds the output open
+    status, output = each.shell("setsid sleep 1000 & echo started")  # and it holds the output open
     assert (status, output) == (0, "started")

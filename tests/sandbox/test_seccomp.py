@@ -38,12 +38,13 @@ def verdict(code, arch, number, *arguments):
                 raise AssertionError(f"no such operation: {op:#x}")
 
 
-def judge(name, number, *arguments, sockets="inet"):
-    return verdict(program(sockets, name), MACHINES[name].arch, number, *arguments)
+def judge(name, number, *arguments, sockets="inet", shared=False):
+    code = program(sockets, name, shared=shared)
+    return verdict(code, MACHINES[name].arch, number, *arguments)
 
 
 @BOTH
-@pytest.mark.parametrize("sockets", ["inet", "inet+unix"])
+@pytest.mark.parametrize("sockets", ["none", "inet", "inet+unix"])
 def test_the_kernel_takes_the_program(name, sockets):
     """Kernel: at most 4096 instructions, and every path ends with an answer."""
     code = program(sockets, name)
@@ -124,3 +125,26 @@ def test_pairs_reach_nobody_else(name):
     assert judge(name, pair, UNIX, 2) == EPERM
     assert judge(name, pair, INET, 1) == EPERM
     assert judge(name, pair, UNIX, 2, sockets="inet+unix") == ALLOW
+
+
+@BOTH
+def test_without_a_network_of_its_own_there_are_no_sockets(name):
+    """Ours: even its own address would be the host's; pairs lead nowhere, so they may be had."""
+    make, pair = MACHINES[name].socket, MACHINES[name].socketpair
+    assert {judge(name, make, f, 1, sockets="none") for f in range(50)} == {EPERM}
+    assert judge(name, pair, UNIX, 1, sockets="none") == ALLOW
+    assert judge(name, pair, UNIX, 2, sockets="none") == EPERM
+
+
+@BOTH
+def test_among_the_hosts_processes_nothing_is_shared_with_them(name):
+    """Ours: what namespaces would have made private; a limit could kill the server."""
+    machine = MACHINES[name]
+    assert {judge(name, n, shared=True) for n in machine.ipc.values()} == {EPERM}
+    assert {judge(name, n) for n in machine.ipc.values()} == {ALLOW}
+    assert judge(name, machine.prlimit, 0, shared=True) == ALLOW
+    assert judge(name, machine.prlimit, 7, shared=True) == EPERM
+    assert judge(name, machine.prlimit, 7) == ALLOW
+    assert judge(name, machine.setpriority, 0, 0, 5, shared=True) == ALLOW
+    assert judge(name, machine.setpriority, 0, 7, 5, shared=True) == EPERM
+    assert judge(name, machine.setpriority, 2, 0, 5, shared=True) == EPERM

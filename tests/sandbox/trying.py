@@ -4,6 +4,7 @@ Each row has a root of its own with a repository in it, so that none sees what a
 """
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from typing import Any, Literal
 import sandbox
 from protocol.policy import DangerFullAccess, ReadOnly, SandboxPolicy, WorkspaceWrite
 from sandbox import plan, probe
-from tests.sandbox.table import Row
+from tests.sandbox.table import FILES, WORKS, Row
 
 Level = Literal["none", "full", "reduced"]
 Who = Literal["root", "user"]
@@ -127,7 +128,7 @@ def observe(
     """What each row said, and what harm was done."""
     base = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="atrio-test-"))
     try:
-        place = Place.make(base, len(rows))
+        place = Place.make(base, sum(name in FILES | WORKS for name in rows) + 1)
         if who == "user":
             _give(base)
         said = _as(who, lambda: _observed(place, rows, level, writing=writing))
@@ -179,7 +180,7 @@ def _observed(place: Place, rows: Mapping[str, Row], level: Level, *, writing: b
     sandbox.host = lambda: found
     policy = DangerFullAccess() if level == "none" else place.policy(writing=writing)
     with _server(place) as names:
-        code = [(str(place.work / str(n)), row.act) for n, row in enumerate(rows.values())]
+        code = list(_placed(rows, place))
         names |= {"rows": code, "home": str(place.home), "outsides": str(place.outside)}
         given = "".join(f"{name} = {value!r}\n" for name, value in names.items())
         argv = [sys.executable, "-I", "-S", "-c", PRELUDE + given + _PROGRAM]
@@ -202,6 +203,15 @@ def _observed(place: Place, rows: Mapping[str, Row], level: Level, *, writing: b
         prepared.close()
     assert child.returncode == 0, child.stderr.decode()
     return json.loads(child.stdout)
+
+
+def _placed(rows: Mapping[str, Row], place: Place) -> Iterator[tuple[str, str]]:
+    """Folder and act; those that do nothing to files share the last folder."""
+    numbers = itertools.count()
+    shared = len(list(place.work.iterdir())) - 1
+    for name, row in rows.items():
+        number = next(numbers) if name in FILES | WORKS else shared
+        yield str(place.work / str(number)), row.act
 
 
 @contextlib.contextmanager

@@ -186,6 +186,10 @@ def test_our_own_settings_stand_in_a_table_of_their_own(home):
     found = config(home, "atrio.unload_grace_seconds=0.5")
 
     assert (found.unload_grace_seconds(), found.model_provider()) == (0.5, "mock")
+    assert found.sandbox_minimum() == "full"
+    assert config(home, "atrio.sandbox_minimum='reduced'").sandbox_minimum() == "reduced"
+    with pytest.raises(ConfigError, match="sandbox_minimum"):
+        config(home, "atrio.sandbox_minimum='none'").check()
 
 
 def test_a_request_may_write_keys_dotted_or_nested(tmp_path):

@@ -90,9 +90,7 @@ async def test_the_reduced_level_is_used_where_it_is_allowed_and_told(
 
 
 @needs_landlock
-async def test_a_project_cannot_allow_the_reduced_level(
-    connect_stdio, project, without_bubblewrap
-):
+async def test_a_project_cannot_allow_the_reduced_level(connect_stdio, project, without_bubblewrap):
     """Ours: whoever wrote the project is whom the sandbox is against."""
     (project / ".codex").mkdir()
     (project / ".codex/config.toml").write_text("[atrio]\nsandbox_minimum = 'reduced'\n")

@@ -2,12 +2,13 @@
 
 import os
 
+import psutil
 import pytest
 import trio
 
 from protocol.policy import ReadOnly, WorkspaceWrite
 from sandbox import plan
-from sandbox.probe import Missing, host
+from sandbox.probe import Missing, bubblewrap, landlock
 from tests.workers.test_process import Heard, open_files
 from workers.process import LIVE, Process
 
@@ -15,10 +16,13 @@ INSIDE = WorkspaceWrite(exclude_slash_tmp=True, exclude_tmpdir_env_var=True)
 ENV = {"PATH": os.environ["PATH"], "PS1": "$ ", "TERM": "dumb", "HOME": "/"}
 
 
-@pytest.fixture(autouse=True)
-def _sandbox():
-    if isinstance(found := host(), Missing):
+@pytest.fixture(autouse=True, params=["full", "reduced"])
+def level(request, monkeypatch):
+    found = bubblewrap() if request.param == "full" else landlock()
+    if isinstance(found, Missing):
         pytest.skip(f"no sandbox here: {found.reason}")
+    monkeypatch.setattr("sandbox.host", lambda: found)
+    return request.param
 
 
 def confined(words, folder="/", policy=None):
@@ -63,7 +67,7 @@ async def test_an_interrupt_ends_the_job_and_not_the_shell():
     assert process.exit_code == 5
 
 
-async def test_cancelling_leaves_nothing(tmp_path):
+async def test_cancelling_leaves_nothing(tmp_path, level):
     """Ours: no process, no descriptor, no placeholder."""
     before = open_files()
     heard = Heard()
@@ -73,11 +77,14 @@ async def test_cancelling_leaves_nothing(tmp_path):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(process.run, heard)
             await heard.until(b"on")
-            assert sorted(p.name for p in tmp_path.iterdir()) == [".agents", ".codex", ".git"]
+            held = [".agents", ".codex", ".git"] if level == "full" else []
+            assert sorted(p.name for p in tmp_path.iterdir()) == held
+            family = psutil.Process(process.pid).children(recursive=True)
             nursery.cancel_scope.cancel()
     assert process not in LIVE
     assert list(tmp_path.iterdir()) == []
     assert open_files() == before
+    assert not psutil.wait_procs(family, timeout=5)[1]
 
 
 async def test_the_end_waits_for_the_placeholders(tmp_path):
