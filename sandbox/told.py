@@ -19,19 +19,21 @@ def shortfall(
     policy: SandboxPolicy, profile: PermissionProfile | None, project: str
 ) -> tuple[str, str] | None:
     """In what a thread's commands are confined less than its policy says: summary and details."""
+    found = host()
+    if isinstance(found, Bubblewrap):
+        return None
     try:
         allowed = reach(policy, profile, Places.here(project))
     except Unenforceable as error:
         return "Commands of this thread cannot be confined.", error.reason
-    match host():
-        case Missing(reason, cure) if allowed is not None:
-            return "Commands cannot be confined on this host, so none is run.", f"{reason}. {cure}"
-        case Landlock(abi, instead) if allowed is not None:
-            writable = "write" in allowed.rules.values()
-            summary = "Commands are confined at the reduced level only (atrio.sandbox_minimum)."
-            return summary, f"{instead}. {gaps(abi, writable=writable)}"
-        case _:
-            return None
+    if allowed is None:
+        return None
+    if isinstance(found, Missing):
+        summary = "Commands cannot be confined on this host, so none is run."
+        return summary, f"{found.reason}. {found.cure}"
+    summary = "Commands are confined at the reduced level only (atrio.sandbox_minimum)."
+    less = gaps(found.abi, writable="write" in allowed.rules.values())
+    return summary, f"{found.instead}. {less}"
 
 
 def report() -> list[str]:
