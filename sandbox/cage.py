@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 RULES = 4096  # each costs the start of a command 10 µs
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-_TERMINALS = ("tty", "ptmx", "pts")
 _START = (
     "import marshal\n"
     "code, data = marshal.load(open({order}, 'rb'))\n"
@@ -92,9 +91,9 @@ def gaps(abi: int, *, writable: bool) -> str:
     signals = "" if abi >= landlock.SCOPES else " and can be sent signals"
     return (
         f"Not enforced: {names if writable else ''}modes, times and attributes of the user's files "
-        f"can be changed everywhere; processes of the host can be seen{signals}"
-        f"{'; /dev/shm is shared' if writable else ''}. A closed network has no loopback either, "
-        "and Unix sockets cannot be had at all."
+        f"can be changed everywhere; processes of the host can be seen and slowed down{signals}"
+        f"{'; /dev/shm is shared' if writable else ''}. A closed network has no loopback either; "
+        "Unix sockets and new terminals cannot be had at all."
     )
 
 
@@ -152,8 +151,8 @@ def _rules(reach: Reach, hidden: set[str], name: str) -> dict[str, int]:
     rules: dict[str, int] = {"/proc": landlock.READ, "/dev": landlock.LIST}
     for device in _DEVICES:
         rules[f"/dev/{device}"] = landlock.USE
-    for terminal in _TERMINALS:
-        rules[f"/dev/{terminal}"] = landlock.USE | landlock.IOCTL_DEV
+    # Its own terminal only: a new one would be in the folder where all others of the user are.
+    rules["/dev/tty"] = landlock.USE | landlock.IOCTL_DEV
     if "write" in reach.rules.values():
         rules["/dev/shm"] = landlock.WRITE  # noqa: S108 - for semaphores between processes
     for path, access in reach.rules.items():

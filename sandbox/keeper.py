@@ -8,7 +8,6 @@ at SIGUSR1, or when the worker has died, it kills all that there is.
 """
 
 import ctypes
-import fcntl
 import marshal
 import os
 import struct
@@ -29,7 +28,8 @@ _SECCOMP, _FILTER = 22, 2
 _CAPBSET_DROP, _CAPABILITIES = 24, 64
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _VERSION_3 = 0x20080522  # of capset's header
-_RESTRICT_SELF = 446
+_ADD_RULE, _RESTRICT_SELF = 445, 446
+_USE, _IOCTL_DEV = 0b110, 1 << 15  # see `landlock`, which cannot be imported here
 _TIOCSCTTY = 0x540E
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -145,7 +145,7 @@ def _become(
 
 def _prepare(keeper: int, ruleset: int, program: bytes, mask: "Iterable[int]") -> None:
     os.setsid()
-    _take_terminal()
+    _take_terminal(ruleset)
     _prctl(_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != keeper:
         os._exit(FAILED)
@@ -156,11 +156,14 @@ def _prepare(keeper: int, ruleset: int, program: bytes, mask: "Iterable[int]") -
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 
 
-def _take_terminal() -> None:
-    try:
-        fcntl.ioctl(0, _TIOCSCTTY, 0)
-    except OSError:
-        return  # it is none, or somebody else's
+def _take_terminal(ruleset: int) -> None:
+    """Lead it, if it is nobody's, and be allowed to open it by its name, as /dev/stderr does."""
+    if not os.isatty(0):
+        return
+    _libc.ioctl(0, ctypes.c_ulong(_TIOCSCTTY), 0)  # refused where `atrio sandbox` has a leader
+    for rights in (_USE | _IOCTL_DEV, _USE):  # the second where ioctl is no right
+        if _libc.syscall(_ADD_RULE, ruleset, 1, struct.pack("=Qi", rights, 0), 0) == 0:
+            return
 
 
 def confine(ruleset: int, program: bytes) -> None:

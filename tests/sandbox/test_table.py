@@ -89,4 +89,4 @@ def test_what_programs_need_works(level, who, name):
     possible(level, who)
     said, _ = tried("work", level, who, writing=True)
     lacking = gap(WORKS[name], level, writing=True)
-    assert said[name] == ("EPERM" if lacking else "ok")
+    assert said[name] in ({"EPERM", "EACCES"} if lacking else {"ok"})

@@ -231,12 +231,16 @@ def _server(place: Place) -> Iterator[dict[str, Any]]:
         stack.callback(victim.send_signal, signal.SIGKILL)
         shared = _shared_memory(key)
         stack.callback(shared)
+        terminal = os.openpty()
+        for end in terminal:
+            stack.callback(os.close, end)
         yield {
             "victim": victim.pid,
             "tcp": tcp.getsockname()[1],
             "path": path,
             "abstract": abstract,
             "shared": key,
+            "terminal": os.ttyname(terminal[1]),
         }
 
 

@@ -32,14 +32,14 @@ def confined(words, folder="/", policy=None):
 async def test_a_terminal_is_the_commands_own():
     """Ours: the reference server's has no job control and no /dev/tty."""
     heard = Heard()
-    script = "stty size; echo to the terminal > /dev/tty; ps -o stat= -p $$"
+    script = "stty size; echo to the terminal > /dev/tty; echo and > /dev/stderr; ps -o stat= -p $$"
     process = Process(confined(["bash", "-c", script]), tty=True)
     with trio.fail_after(5):
         assert await process.run(heard) == 0
     lines = heard.decode().split("\r\n")
-    assert lines[:2] == ["24 80", "to the terminal"]
-    assert "s" in lines[2]  # a session leader
-    assert "+" in lines[2]  # in the foreground
+    assert lines[:3] == ["24 80", "to the terminal", "and"]
+    assert "s" in lines[3]  # a session leader
+    assert "+" in lines[3]  # in the foreground
 
 
 async def test_an_interrupt_ends_the_job_and_not_the_shell():
