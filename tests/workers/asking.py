@@ -17,7 +17,9 @@ from protocol.policy import (
     GranularSettings,
 )
 from protocol.settings import Provider, Settings
-from workers.approval import Approvals, CommandRequest, Verdict
+from workers.approval import Approvals
+from workers.approval.command import CommandRequest
+from workers.approval.verdict import Verdict
 
 ACCEPTED = Verdict(allowed=True, asked=True, agreed=True)
 DECLINED = Verdict(allowed=False, message="rejected by user", asked=True)
@@ -57,11 +59,11 @@ class FakeTurn:
         self.told.append((row, params))
 
     async def command(self, script, **more):
-        return await self.approvals.command(self, request(script, **more))
+        return await self.approvals.commands.permit(self, request(script, **more))
 
     async def patch(self, *paths, roots_ok=True):
         changes = [FileUpdateChange(diff="x\n", kind=AddChange(), path=path) for path in paths]
-        return await self.approvals.patch(self, "call_1", changes, roots_ok)
+        return await self.approvals.patches.permit(self, "call_1", changes, roots_ok)
 
     @property
     def question(self):

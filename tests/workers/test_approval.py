@@ -13,7 +13,7 @@ from protocol.policy import (
     WorkspaceWrite,
 )
 from tests.workers.asking import ACCEPTED, DECLINED, FakeTurn, amend, granular, request, write_rules
-from workers.approval import Verdict
+from workers.approval.verdict import Verdict
 from workers.tools import ToolFailure, TurnAborted, Unasked
 
 # ---- the question and its answers
@@ -300,9 +300,9 @@ async def test_what_the_sandbox_stopped_may_be_asked_again(tmp_path, policy):
     turn = FakeTurn(tmp_path, "accept", policy=policy, sandbox=ReadOnly())
     again = request("echo hi > x")
 
-    first = await turn.approvals.command(turn, again)
+    first = await turn.approvals.commands.permit(turn, again)
 
-    assert await turn.approvals.retry(turn, again, first) == Verdict(
+    assert await turn.approvals.commands.retry(turn, again, first) == Verdict(
         allowed=True, sandboxed=False, asked=True, agreed=True
     )
     assert turn.question["reason"] == "command failed; retry without sandbox?"
@@ -313,7 +313,7 @@ async def test_a_declined_retry_is_a_refusal(tmp_path):
     """Observed."""
     turn = FakeTurn(tmp_path, "decline", policy="on-failure", sandbox=ReadOnly())
 
-    verdict = await turn.approvals.retry(turn, request("touch x"), Verdict(allowed=True))
+    verdict = await turn.approvals.commands.retry(turn, request("touch x"), Verdict(allowed=True))
 
     assert verdict is not None
     assert (verdict.allowed, verdict.message) == (False, "rejected by user")
@@ -324,7 +324,7 @@ async def test_what_the_user_agreed_to_is_retried_unasked(tmp_path):
     turn = FakeTurn(tmp_path, "accept", sandbox=ReadOnly())
 
     first = await turn.command("touch x")
-    second = await turn.approvals.retry(turn, request("touch x"), first)
+    second = await turn.approvals.commands.retry(turn, request("touch x"), first)
 
     assert second == Verdict(allowed=True, sandboxed=False, asked=True, agreed=True)
     assert len(turn.asked) == 1
@@ -335,9 +335,9 @@ async def test_a_retry_can_be_answered_for_the_session(tmp_path):
     turn = FakeTurn(tmp_path, "acceptForSession", policy="on-failure", sandbox=ReadOnly())
     first = Verdict(allowed=True)
 
-    await turn.approvals.retry(turn, request("touch x"), first)
+    await turn.approvals.commands.retry(turn, request("touch x"), first)
 
-    assert await turn.approvals.retry(turn, request("touch x"), first) == Verdict(
+    assert await turn.approvals.commands.retry(turn, request("touch x"), first) == Verdict(
         allowed=True, sandboxed=False, agreed=True
     )
 
@@ -347,7 +347,9 @@ async def test_other_policies_let_the_failure_stand(tmp_path, policy):
     """Observed: on-request leaves it to the model to ask."""
     turn = FakeTurn(tmp_path, policy=policy, sandbox=ReadOnly())
 
-    assert await turn.approvals.retry(turn, request("touch x"), Verdict(allowed=True)) is None
+    assert (
+        await turn.approvals.commands.retry(turn, request("touch x"), Verdict(allowed=True)) is None
+    )
 
 
 async def test_a_failure_outside_the_sandbox_stands(tmp_path):
@@ -355,4 +357,4 @@ async def test_a_failure_outside_the_sandbox_stands(tmp_path):
     turn = FakeTurn(tmp_path, policy="on-failure")
     first = Verdict(allowed=True, sandboxed=False)
 
-    assert await turn.approvals.retry(turn, request("touch x"), first) is None
+    assert await turn.approvals.commands.retry(turn, request("touch x"), first) is None

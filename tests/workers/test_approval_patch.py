@@ -11,7 +11,7 @@ from protocol.policy import (
     WorkspaceWrite,
 )
 from tests.workers.asking import ACCEPTED, FakeTurn, granular
-from workers.approval import Verdict
+from workers.approval.verdict import Verdict
 from workers.tools import TurnAborted, Unasked
 
 # ---- patches
@@ -61,7 +61,7 @@ async def test_a_patch_accepted_for_the_session_covers_its_files(tmp_path):
 
     assert await turn.patch("/work/b") == Verdict(allowed=True, agreed=True)
     assert not (await turn.patch("/work/a", "/work/c")).allowed
-    assert not (await turn.approvals.patch(turn, "call_1", [moved], roots_ok=True)).allowed
+    assert not (await turn.approvals.patches.permit(turn, "call_1", [moved], roots_ok=True)).allowed
 
 
 @pytest.mark.parametrize("policy", ["on-request", "on-failure", "never", granular()])

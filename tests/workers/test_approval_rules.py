@@ -13,7 +13,7 @@ from tests.workers.asking import (
     prompting,
     write_rules,
 )
-from workers.approval import Verdict
+from workers.approval.verdict import Verdict
 
 # ---- rules
 

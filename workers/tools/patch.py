@@ -167,7 +167,7 @@ def _blocked(settings: Settings) -> str:
 
 async def _approved(turn: Turn, call_id: str, work: _Work, text: str, *, roots_ok: bool) -> _Work:
     """The patch against the files as they are after the answer, which may take hours."""
-    verdict = await turn.approvals.patch(turn, call_id, work.changes, roots_ok)
+    verdict = await turn.approvals.patches.permit(turn, call_id, work.changes, roots_ok)
     if not verdict.allowed:
         message = verdict.message or DECLINED
         _finish(turn, call_id, work, verdict.status, message)

@@ -12,7 +12,8 @@ from typing import Literal, TypeVar
 
 from protocol.policy import DangerFullAccess
 from sandbox import Unenforceable, plan
-from workers.approval import CommandRequest, Verdict
+from workers.approval.command import CommandRequest
+from workers.approval.verdict import Verdict
 from workers.judgement import asks_to_retry, open_sandbox
 from workers.process import Process
 from workers.tools import ToolFailure, Turn, TurnAborted
@@ -112,7 +113,8 @@ class Attempt:
                 "sandbox_permissions `with_additional_permissions` is not offered; "
                 "use `require_escalated` with a justification"
             )
-        self._heed(await self._asked(self._turn.approvals.command(self._turn, self._request)))
+        approvals = self._turn.approvals.commands
+        self._heed(await self._asked(approvals.permit(self._turn, self._request)))
         try:
             return self._launch()
         except Unenforceable as error:
@@ -121,7 +123,7 @@ class Attempt:
     async def _start_outside(self, error: Unenforceable) -> Process:
         """Nothing has run.  Only an answer to this very question lets it run without a sandbox."""
         verdict = await self._asked(
-            self._turn.approvals.retry(
+            self._turn.approvals.commands.retry(
                 self._turn,
                 replace(self._request, escalated=True),  # what was agreed to was to run inside
                 replace(self._verdict, agreed=False),
@@ -153,7 +155,7 @@ class Attempt:
         if not self.may_run_again or not _stopped_by_sandbox(exit_code, output):
             return None
         verdict = await self._asked(
-            self._turn.approvals.retry(self._turn, self._request, self._verdict)
+            self._turn.approvals.commands.retry(self._turn, self._request, self._verdict)
         )
         if verdict is None:
             return None

@@ -10,7 +10,7 @@ from protocol.policy import DangerFullAccess, ReadOnly
 from protocol.settings import Provider, Settings, ShellEnvironment
 from sandbox import Launch
 from sandbox.probe import Missing
-from workers.approval import Verdict
+from workers.approval.verdict import Verdict
 from workers.tools import Call
 from workers.tools.sessions import Sessions
 
@@ -24,7 +24,7 @@ class CommandTurn:
     def __init__(self, nursery, cwd):
         self.cwd = str(cwd)
         self.sessions = Sessions(nursery)
-        self.approvals = self
+        self.approvals = self.commands = self
         self.heard = []
         self.verdict = Verdict(allowed=True)
         self.requests = []
@@ -47,7 +47,7 @@ class CommandTurn:
             shell_environment=ShellEnvironment(set={"HOME": self.cwd}),
         )
 
-    async def command(self, turn, request):
+    async def permit(self, turn, request):
         """As an approval would: it asks if the verdict says so."""
         self.requests.append(request)
         if isinstance(self.verdict, Exception):

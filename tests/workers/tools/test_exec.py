@@ -9,7 +9,7 @@ import trio
 from protocol.item import CommandExecution, UnknownAction
 from protocol.policy import ExternalSandbox, ReadOnly, WorkspaceWrite
 from sandbox import Launch
-from workers.approval import Verdict
+from workers.approval.verdict import Verdict
 from workers.process import LIVE
 from workers.tools import Call, ToolFailure, TurnAborted
 from workers.tools.exec import EXEC_COMMAND, WRITE_STDIN

@@ -41,8 +41,9 @@ class FakeTurn:
             sandbox_policy=self.policy,
         )
         self.diff, self.approvals = TurnDiff(self.cwd), self
+        self.patches = self
 
-    async def patch(self, turn, call_id, changes, roots_ok):
+    async def permit(self, turn, call_id, changes, roots_ok):
         self.log.append(("asked", call_id, roots_ok))
         return self.answer() if callable(self.answer) else self.answer
 

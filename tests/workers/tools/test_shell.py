@@ -7,7 +7,7 @@ import trio
 
 from protocol.item import CommandExecution, UnknownAction
 from protocol.policy import ReadOnly
-from workers.approval import Verdict
+from workers.approval.verdict import Verdict
 from workers.process import LIVE
 from workers.tools import ToolFailure, TurnAborted
 from workers.tools.running import shell

@@ -1,14 +1,10 @@
-"""May I?  Asks the client about commands and patches, and remembers what counts for the session.
+"""Commands: the question about one, and its answers.
 
-One `Approvals` per loaded thread.  The judgement comes first and is pure; here are the questions,
-their answers, and what an answer changes: the session's memory, or the user's rules.
+An answer may change more than this run: the session's memory, or the user's rules.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
 
 import trio
 
@@ -17,23 +13,21 @@ from protocol.approval import (
     CommandExecutionApprovalDecision,
     CommandExecutionRequestApprovalParams,
     ExecpolicyAmendment,
-    FileChangeRequestApprovalParams,
 )
 from protocol.errors import DECODE_ERRORS
-from protocol.item import CommandAction, FileUpdateChange, UpdateChange
-from protocol.methods import COMMAND_APPROVAL, FILE_CHANGE_APPROVAL, WARNING
-from protocol.policy import GranularApproval, ReadOnly
+from protocol.item import CommandAction
+from protocol.methods import COMMAND_APPROVAL, WARNING
 from protocol.settings import Settings
 from protocol.thread import WarningNotification
+from workers.approval.verdict import Verdict, now_ms
 from workers.bash import Pattern, plain_commands
-from workers.judgement import Judgement, asks_to_retry, escalation_refusal, judge, open_sandbox
-from workers.rules import BadRules, Rules
+from workers.judgement import Judgement, asks_to_retry, escalation_refusal, judge
+from workers.rules import Rules
 from workers.safe import shell_script
 from workers.tools import ToolFailure, Turn, TurnAborted, Unasked
 
 RETRY = "command failed; retry without sandbox?"
 REJECTED = "rejected by user"
-PATCH_REJECTED = "patch rejected by user"
 
 
 @dataclass(frozen=True)
@@ -56,35 +50,12 @@ class CommandRequest:
     asking: Callable[[], None] | None = None
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """`message` is for the model and `status` for the item, when it is not allowed.
+class CommandApprovals:
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._session: set[tuple[object, ...]] = set()  # what was accepted for all of it
 
-    `asked` says that a question was sent, `agreed` that the user said yes, now or earlier.
-    """
-
-    allowed: bool
-    sandboxed: bool = True
-    message: str = ""
-    status: Literal["declined", "failed"] = "declined"
-    asked: bool = False
-    agreed: bool = False
-
-
-class Approvals:
-    def __init__(self, home: str) -> None:
-        self._rules = Rules(str(Path(home, "rules")))
-        self._commands: set[tuple[object, ...]] = set()
-        self._files: set[str] = set()
-
-    @property
-    def problems(self) -> list[BadRules]:
-        """The rules files that cannot be read."""
-        return self._rules.problems
-
-    # ---- commands
-
-    async def command(self, turn: Turn, request: CommandRequest) -> Verdict:
+    async def permit(self, turn: Turn, request: CommandRequest) -> Verdict:
         """Raises ToolFailure when the model may not ask for this, TurnAborted on `cancel`."""
         if request.escalated and (refusal := escalation_refusal(turn.settings.approval_policy)):
             raise ToolFailure(refusal)
@@ -104,7 +75,7 @@ class Approvals:
     ) -> Verdict | None:
         """May the command run again without the sandbox, which seems to have stopped it?
 
-        `first` is what `command` said.  None when the failure stands and nobody is to be asked.
+        `first` is what `permit` said.  None when the failure stands and nobody is to be asked.
         Raises TurnAborted on `cancel`.
         """
         if not first.sandboxed or not asks_to_retry(turn.settings.approval_policy):
@@ -134,7 +105,7 @@ class Approvals:
     ) -> Verdict:
         """Ask, unless the session has the answer."""
         key = _key(request)
-        if key in self._commands:
+        if key in self._session:
             return Verdict(allowed=True, agreed=True)
         if request.asking:
             request.asking()
@@ -156,7 +127,7 @@ class Approvals:
             case "accept":
                 return True
             case "acceptForSession":
-                self._commands.add(key)
+                self._session.add(key)
                 return True
             case "decline":
                 return False
@@ -179,48 +150,6 @@ class Approvals:
                 thread_id=turn.thread_id, message=f"The rule was not saved: {error}"
             )
             turn.tell(WARNING, said)
-
-    # ---- patches
-
-    async def patch(
-        self, turn: Turn, call_id: str, changes: list[FileUpdateChange], roots_ok: bool
-    ) -> Verdict:
-        """`roots_ok` says that the sandbox lets every file be written.
-
-        Raises TurnAborted on `cancel`.
-        """
-        settings = turn.settings
-        files = _files(changes, settings.cwd)
-        confined = not roots_ok and not open_sandbox(settings)
-        if settings.approval_policy != "untrusted" and not confined:
-            return Verdict(allowed=True)
-        if refusal := _patch_refusal(settings):
-            return Verdict(allowed=False, message=refusal)
-        if files <= self._files:
-            return Verdict(allowed=True, agreed=True)
-        params = FileChangeRequestApprovalParams(
-            item_id=call_id, started_at_ms=_now(), thread_id=turn.thread_id, turn_id=turn.id
-        )
-        try:
-            answer = await turn.ask(FILE_CHANGE_APPROVAL, params)
-        except Unasked:
-            return Verdict(allowed=False, message=PATCH_REJECTED, status="failed", asked=True)
-        except DECODE_ERRORS:
-            return Verdict(allowed=False, message=PATCH_REJECTED, asked=True)
-        match answer.decision:
-            case "cancel":
-                raise TurnAborted
-            case "decline":
-                return Verdict(allowed=False, message=PATCH_REJECTED, asked=True)
-            case "acceptForSession":
-                self._files |= files
-            case "accept":
-                pass
-        return Verdict(allowed=True, asked=True, agreed=True)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _key(request: CommandRequest) -> tuple[object, ...]:
@@ -247,7 +176,7 @@ def _command_params(
     decisions.append("cancel")
     return CommandExecutionRequestApprovalParams(
         item_id=request.call_id,
-        started_at_ms=_now(),
+        started_at_ms=now_ms(),
         thread_id=turn.thread_id,
         turn_id=turn.id,
         available_decisions=decisions,
@@ -257,27 +186,3 @@ def _command_params(
         proposed_execpolicy_amendment=found.proposal,
         reason=reason,
     )
-
-
-def _files(changes: list[FileUpdateChange], cwd: str) -> set[str]:
-    paths = [change.path for change in changes]
-    paths += [
-        change.kind.move_path
-        for change in changes
-        if isinstance(change.kind, UpdateChange) and change.kind.move_path
-    ]
-    return {str(Path(cwd, path)) for path in paths}
-
-
-def _patch_refusal(settings: Settings) -> str | None:
-    """Why nobody is asked about a patch that the sandbox does not allow; None when one is."""
-    match settings.approval_policy:
-        case "never":
-            pass
-        case GranularApproval(granular=granular) if not granular or not granular.sandbox_approval:
-            pass
-        case _:
-            return None
-    read_only = isinstance(settings.sandbox_policy, ReadOnly)
-    what = "is blocked by read-only sandbox" if read_only else "outside of the project"
-    return f"patch rejected: writing {what}; rejected by user approval settings"

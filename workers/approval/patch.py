@@ -1,0 +1,80 @@
+"""Patches: the question about one, and for which files it was answered for the session."""
+
+from pathlib import Path
+
+from protocol.approval import FileChangeRequestApprovalParams
+from protocol.errors import DECODE_ERRORS
+from protocol.item import FileUpdateChange, UpdateChange
+from protocol.methods import FILE_CHANGE_APPROVAL
+from protocol.policy import GranularApproval, ReadOnly
+from protocol.settings import Settings
+from workers.approval.verdict import Verdict, now_ms
+from workers.judgement import open_sandbox
+from workers.tools import Turn, TurnAborted, Unasked
+
+REJECTED = "patch rejected by user"
+
+
+class PatchApprovals:
+    def __init__(self) -> None:
+        self._files: set[str] = set()
+
+    async def permit(
+        self, turn: Turn, call_id: str, changes: list[FileUpdateChange], roots_ok: bool
+    ) -> Verdict:
+        """`roots_ok` says that the sandbox lets every file be written.
+
+        Raises TurnAborted on `cancel`.
+        """
+        settings = turn.settings
+        files = _files(changes, settings.cwd)
+        confined = not roots_ok and not open_sandbox(settings)
+        if settings.approval_policy != "untrusted" and not confined:
+            return Verdict(allowed=True)
+        if refusal := _patch_refusal(settings):
+            return Verdict(allowed=False, message=refusal)
+        if files <= self._files:
+            return Verdict(allowed=True, agreed=True)
+        params = FileChangeRequestApprovalParams(
+            item_id=call_id, started_at_ms=now_ms(), thread_id=turn.thread_id, turn_id=turn.id
+        )
+        try:
+            answer = await turn.ask(FILE_CHANGE_APPROVAL, params)
+        except Unasked:
+            return Verdict(allowed=False, message=REJECTED, status="failed", asked=True)
+        except DECODE_ERRORS:
+            return Verdict(allowed=False, message=REJECTED, asked=True)
+        match answer.decision:
+            case "cancel":
+                raise TurnAborted
+            case "decline":
+                return Verdict(allowed=False, message=REJECTED, asked=True)
+            case "acceptForSession":
+                self._files |= files
+            case "accept":
+                pass
+        return Verdict(allowed=True, asked=True, agreed=True)
+
+
+def _files(changes: list[FileUpdateChange], cwd: str) -> set[str]:
+    paths = [change.path for change in changes]
+    paths += [
+        change.kind.move_path
+        for change in changes
+        if isinstance(change.kind, UpdateChange) and change.kind.move_path
+    ]
+    return {str(Path(cwd, path)) for path in paths}
+
+
+def _patch_refusal(settings: Settings) -> str | None:
+    """Why nobody is asked about a patch that the sandbox does not allow; None when one is."""
+    match settings.approval_policy:
+        case "never":
+            pass
+        case GranularApproval(granular=granular) if not granular or not granular.sandbox_approval:
+            pass
+        case _:
+            return None
+    read_only = isinstance(settings.sandbox_policy, ReadOnly)
+    what = "is blocked by read-only sandbox" if read_only else "outside of the project"
+    return f"patch rejected: writing {what}; rejected by user approval settings"
