@@ -3,24 +3,8 @@ from typing import Literal
 from msgspec import UNSET, UnsetType, field
 
 from protocol.item import CommandAction
-from protocol.policy import FileSystemSandboxEntry
+from protocol.permission import AdditionalPermissionProfile
 from protocol.wire import Wire
-
-
-class AdditionalFileSystemPermissions(Wire):
-    entries: list[FileSystemSandboxEntry] | None = None
-    glob_scan_max_depth: int | None = None
-    read: list[str] | None = None
-    write: list[str] | None = None
-
-
-class AdditionalNetworkPermissions(Wire):
-    enabled: bool | None = None
-
-
-class AdditionalPermissionProfile(Wire):
-    file_system: AdditionalFileSystemPermissions | None = None
-    network: AdditionalNetworkPermissions | None = None
 
 
 class ExecpolicyAmendment(Wire):

@@ -19,6 +19,7 @@ from protocol import (
     maintenance,
     mcp,
     model,
+    permission,
     process,
     question,
     review,
@@ -220,6 +221,11 @@ FILE_CHANGE_APPROVAL = ask(
     "item/fileChange/requestApproval",
     approval.FileChangeRequestApprovalParams,
     approval.FileChangeRequestApprovalResponse,
+)
+PERMISSIONS_APPROVAL = ask(
+    "item/permissions/requestApproval",
+    permission.PermissionsRequestApprovalParams,
+    permission.PermissionsRequestApprovalResponse,
 )
 USER_INPUT = ask(
     "item/tool/requestUserInput",

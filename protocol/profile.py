@@ -168,16 +168,19 @@ def selected(
 def _covers(profile: PermissionProfile, path: str, places: Places) -> bool:
     match profile:
         case ManagedPermissions(file_system=RestrictedFileSystem(entries=entries)):
-            writable = (_where(e.path, places) for e in entries if e.access == "write")
+            writable = (where(e.path, places) for e in entries if e.access == "write")
             return any(PurePath(path).is_relative_to(root) for root in writable if root)
         case _:
             return True
 
 
-def _where(path: FileSystemPath, places: Places) -> str | None:
+def where(path: FileSystemPath, places: Places) -> str | None:
+    """The absolute name of a place; None for one without, such as a pattern."""
     match path:
-        case SpecialPath(value=SpecialRoot(kind="project_roots", subpath=None)):
-            return places.cwd
+        case SpecialPath(value=SpecialRoot(kind="project_roots", subpath=subpath)):
+            if not isinstance(subpath, str):
+                return places.cwd
+            return os.path.join(places.cwd, subpath)  # noqa: PTH118
         case SpecialPath(value=SpecialRoot(kind="slash_tmp")):
             return "/tmp"  # noqa: S108 - this is the place that the profile names
         case SpecialPath(value=SpecialRoot(kind="tmpdir")):

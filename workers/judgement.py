@@ -39,11 +39,6 @@ _TOO_WIDE = {
     *("npx", "osascript", "perl", "php", "pwsh", "pypy", "python", "python3", "ruby", "sh", "ssh"),
     *("sudo", "time", "uv", "xargs", "zsh"),
 }
-_POLICY_NAMES = {  # as the reference server writes them to the model
-    "never": "Never",
-    "on-failure": "OnFailure",
-    "untrusted": "UnlessTrusted",
-}
 
 
 @dataclass(frozen=True)
@@ -80,17 +75,6 @@ def open_sandbox(settings: Settings) -> bool:
             return isinstance(settings.sandbox_policy, DangerFullAccess | ExternalSandbox)
 
 
-def escalation_refusal(policy: AskForApproval) -> str | None:
-    """What the model is told when it may not ask to leave the sandbox; None when it may."""
-    if policy == "on-request":
-        return None
-    name = _POLICY_NAMES[policy] if isinstance(policy, str) else "Granular"
-    return (
-        f"approval policy is {name}; reject command — "
-        f"you cannot ask for escalated permissions if the approval policy is {name}"
-    )
-
-
 def asks_to_retry(policy: AskForApproval) -> bool:
     """Whether a command that the sandbox stopped may be run again without it."""
     match policy:
@@ -107,11 +91,16 @@ def judge(
     display: str,
     *,
     escalated: bool = False,
+    wider: bool = False,
     prefix: list[str] | None = None,
 ) -> Judgement:
-    """`prefix` is the prefix that the model proposes to allow."""
+    """The model wants the command to run without its sandbox (`escalated`), or in a wider one.
+
+    `prefix` is the prefix that it proposes to allow.
+    """
     commands, simple = _commands(argv)
-    parts = [_part(settings, rules, c, escalated=escalated, simple=simple) for c in commands]
+    more = escalated or wider
+    parts = [_part(settings, rules, c, more=more, simple=simple) for c in commands]
     decision = _strictest([part.decision for part in parts])
     deciding = [part for part in parts if part.decision == decision]
     rule = next((part.rule for part in deciding if part.rule), None)
@@ -148,17 +137,15 @@ def _commands(argv: list[str]) -> tuple[list[list[str]], bool]:
     return [argv], True
 
 
-def _part(
-    settings: Settings, rules: Rules, argv: list[str], *, escalated: bool, simple: bool
-) -> _Part:
+def _part(settings: Settings, rules: Rules, argv: list[str], *, more: bool, simple: bool) -> _Part:
     if rule := rules.match(argv):
         return _Part(argv, rule.decision, rule)
     if simple and known_safe(argv):
         return _Part(argv, "allow", None)
-    return _Part(argv, _by_policy(settings, argv, escalated=escalated), None)
+    return _Part(argv, _by_policy(settings, argv, more=more), None)
 
 
-def _by_policy(settings: Settings, argv: list[str], *, escalated: bool) -> Decision:
+def _by_policy(settings: Settings, argv: list[str], *, more: bool) -> Decision:
     unconfined, policy = open_sandbox(settings), settings.approval_policy
     if dangerous(argv):
         if policy == "never":
@@ -170,7 +157,7 @@ def _by_policy(settings: Settings, argv: list[str], *, escalated: bool) -> Decis
         case "never" | "on-failure":
             return "allow"
         case _:
-            return "prompt" if escalated and not unconfined else "allow"
+            return "prompt" if more and not unconfined else "allow"
 
 
 def _unaskable(policy: AskForApproval, *, by_rule: bool) -> str | None:

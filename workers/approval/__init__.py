@@ -8,14 +8,16 @@ from pathlib import Path
 
 from workers.approval.command import CommandApprovals
 from workers.approval.patch import PatchApprovals
+from workers.approval.permission import Grants
 from workers.rules import BadRules, Rules
 
 
 class Approvals:
     def __init__(self, home: str) -> None:
         self._rules = Rules(str(Path(home, "rules")))
-        self.commands = CommandApprovals(self._rules)
-        self.patches = PatchApprovals()
+        self.grants = Grants()
+        self.commands = CommandApprovals(self._rules, self.grants)
+        self.patches = PatchApprovals(self.grants)
 
     @property
     def problems(self) -> list[BadRules]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import trio
+from msgspec.json import encode
 
 from protocol.approval import (
     AmendingDecision,
@@ -15,27 +16,32 @@ from protocol.approval import (
     ExecpolicyAmendment,
 )
 from protocol.errors import DECODE_ERRORS
+from protocol.grant import NOTHING, Grant, shown
 from protocol.item import CommandAction
 from protocol.methods import COMMAND_APPROVAL, WARNING
+from protocol.permission import AdditionalPermissionProfile
 from protocol.settings import Settings
 from protocol.thread import WarningNotification
+from workers.approval.permission import Grants
 from workers.approval.verdict import Verdict, now_ms
 from workers.bash import Pattern, plain_commands
-from workers.judgement import Judgement, asks_to_retry, escalation_refusal, judge
+from workers.judgement import Judgement, asks_to_retry, judge
 from workers.rules import Rules
 from workers.safe import shell_script
-from workers.tools import ToolFailure, Turn, TurnAborted, Unasked
+from workers.tools import Turn, TurnAborted, Unasked
 
 RETRY = "command failed; retry without sandbox?"
 REJECTED = "rejected by user"
+STRICT = "everything in this turn is to be reviewed"
 
 
 @dataclass(frozen=True)
 class CommandRequest:
     """A command that a tool is about to run.
 
-    `argv` is what would be run, `display` the item's `command`.  `asking` is called right before a
-    question is sent: the client must know the item by then.
+    `argv` is what would be run, `display` the item's `command`.  `additional` is what its sandbox
+    is to be widened by, `granted` says that the user has agreed to that before.  `asking` is called
+    right before a question is sent: the client must know the item by then.
     """
 
     call_id: str
@@ -44,6 +50,8 @@ class CommandRequest:
     cwd: str
     actions: list[CommandAction]
     escalated: bool = False
+    additional: Grant = NOTHING
+    granted: bool = False
     justification: str | None = None
     prefix_rule: list[str] | None = None
     tty: bool = False
@@ -51,16 +59,17 @@ class CommandRequest:
 
 
 class CommandApprovals:
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, grants: Grants) -> None:
         self._rules = rules
+        self._grants = grants
         self._session: set[tuple[object, ...]] = set()  # what was accepted for all of it
 
     async def permit(self, turn: Turn, request: CommandRequest) -> Verdict:
-        """Raises ToolFailure when the model may not ask for this, TurnAborted on `cancel`."""
-        if request.escalated and (refusal := escalation_refusal(turn.settings.approval_policy)):
-            raise ToolFailure(refusal)
+        """Raises TurnAborted on `cancel`."""
         self._rules.refresh()
         found = self._judge(turn.settings, request)
+        if self._grants.strict(turn) and found.decision == "allow":
+            found = replace(found, decision="prompt", reason=STRICT)
         match found.decision:
             case "forbidden":
                 return Verdict(allowed=False, message=found.reason or REJECTED)
@@ -80,7 +89,7 @@ class CommandApprovals:
         """
         if not first.sandboxed or not asks_to_retry(turn.settings.approval_policy):
             return None
-        if first.agreed:
+        if first.agreed and not request.additional:
             return replace(first, sandboxed=False)
         found = self._judge(turn.settings, request)
         verdict = await self._settle(turn, request, found, reason)
@@ -93,6 +102,7 @@ class CommandApprovals:
             request.argv,
             request.display,
             escalated=request.escalated,
+            wider=bool(request.additional) and not request.granted,
             prefix=request.prefix_rule,
         )
 
@@ -105,7 +115,7 @@ class CommandApprovals:
     ) -> Verdict:
         """Ask, unless the session has the answer."""
         key = _key(request)
-        if key in self._session:
+        if key in self._session and not self._grants.strict(turn):
             return Verdict(allowed=True, agreed=True)
         if request.asking:
             request.asking()
@@ -159,7 +169,8 @@ def _key(request: CommandRequest) -> tuple[object, ...]:
     commands = plain_commands(script) if script is not None else None
     if commands and len(commands) == 1 and not any(_expands(word) for word in commands[0]):
         argv = tuple(commands[0])
-    return argv, request.cwd, request.tty, request.escalated
+    more = encode(shown(request.additional, AdditionalPermissionProfile))
+    return argv, request.cwd, request.tty, request.escalated, more
 
 
 def _expands(word: str) -> bool:
@@ -169,8 +180,9 @@ def _expands(word: str) -> bool:
 def _command_params(
     turn: Turn, request: CommandRequest, found: Judgement, reason: str | None
 ) -> CommandExecutionRequestApprovalParams:
+    more = shown(request.additional, AdditionalPermissionProfile) if request.additional else None
     decisions: list[CommandExecutionApprovalDecision] = ["accept"]
-    if found.proposal:
+    if found.proposal and more is None:
         amendment = ExecpolicyAmendment(found.proposal)
         decisions.append(AmendingDecision(accept_with_execpolicy_amendment=amendment))
     decisions.append("cancel")
@@ -179,6 +191,7 @@ def _command_params(
         started_at_ms=now_ms(),
         thread_id=turn.thread_id,
         turn_id=turn.id,
+        additional_permissions=more,
         available_decisions=decisions,
         command=request.display,
         command_actions=request.actions,

@@ -1,39 +1,47 @@
 """Patches: the question about one, and for which files it was answered for the session."""
 
+import os
 from pathlib import Path
 
 from protocol.approval import FileChangeRequestApprovalParams
 from protocol.errors import DECODE_ERRORS
+from protocol.grant import allows
 from protocol.item import FileUpdateChange, UpdateChange
 from protocol.methods import FILE_CHANGE_APPROVAL
-from protocol.policy import GranularApproval, ReadOnly
+from protocol.policy import ExactPath, GranularApproval, ReadOnly
+from protocol.profile import entry
 from protocol.settings import Settings
+from workers.approval.permission import Grants
 from workers.approval.verdict import Verdict, now_ms
 from workers.judgement import open_sandbox
 from workers.tools import Turn, TurnAborted, Unasked
+from workers.widening import places, standing
 
 REJECTED = "patch rejected by user"
 
 
 class PatchApprovals:
-    def __init__(self) -> None:
-        self._files: set[str] = set()
+    def __init__(self, grants: Grants) -> None:
+        self._grants = grants
+        self._files: set[str] = set()  # of the patches that were accepted for the session
 
     async def permit(
         self, turn: Turn, call_id: str, changes: list[FileUpdateChange], roots_ok: bool
     ) -> Verdict:
-        """`roots_ok` says that the sandbox lets every file be written.
+        """`roots_ok` says that the sandbox lets every file be written, by itself or widened.
 
         Raises TurnAborted on `cancel`.
         """
         settings = turn.settings
         files = _files(changes, settings.cwd)
         confined = not roots_ok and not open_sandbox(settings)
-        if settings.approval_policy != "untrusted" and not confined:
+        strict = self._grants.strict(turn)
+        asks = settings.approval_policy == "untrusted" and not self._granted(turn, files)
+        if not asks and not confined and not strict:
             return Verdict(allowed=True)
         if refusal := _patch_refusal(settings):
             return Verdict(allowed=False, message=refusal)
-        if files <= self._files:
+        if files <= self._files and not strict:
             return Verdict(allowed=True, agreed=True)
         params = FileChangeRequestApprovalParams(
             item_id=call_id, started_at_ms=now_ms(), thread_id=turn.thread_id, turn_id=turn.id
@@ -54,6 +62,12 @@ class PatchApprovals:
             case "accept":
                 pass
         return Verdict(allowed=True, asked=True, agreed=True)
+
+    def _granted(self, turn: Turn, files: set[str]) -> bool:
+        """Whether the user has granted writing every one of them."""
+        held, at = self._grants.held(turn), places(turn.settings)
+        real = (entry(ExactPath(os.path.realpath(file)), "write") for file in files)
+        return bool(held) and all(allows(standing(held), one, at) for one in real)
 
 
 def _files(changes: list[FileUpdateChange], cwd: str) -> set[str]:

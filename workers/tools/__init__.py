@@ -103,6 +103,8 @@ class Tool:
     serve: Serve
     alone: bool = True
     """Whether calls of one response wait for each other; commands need not."""
+    known: bool = True
+    """Whether it is served to models that were not offered it, since they know it by heart."""
 
     @property
     def name(self) -> str:

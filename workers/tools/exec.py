@@ -13,6 +13,7 @@ from protocol.item import TerminalInteractionNotification
 from protocol.methods import TERMINAL_INTERACTION
 from workers.tools import Call, Content, Tool, ToolFailure, Turn
 from workers.tools.arguments import arguments
+from workers.tools.beyond import PERMISSION_PROPERTIES
 from workers.tools.execution import Execution
 from workers.tools.heredoc import patch_in
 from workers.tools.output import session_report
@@ -21,11 +22,11 @@ from workers.tools.running import (
     Attempt,
     Command,
     Refused,
-    SandboxPermissions,
     directory,
     shell,
 )
 from workers.tools.sessions import Session
+from workers.tools.wish import PermissionArguments, SandboxPermissions, wish
 from workers.variables import PLAIN
 
 # How long calls wait, in milliseconds; the figures are the reference server's (observed).
@@ -48,6 +49,7 @@ class ExecCommand(Struct):
     yield_time_ms: Count | None = None
     max_output_tokens: Count | None = None
     sandbox_permissions: SandboxPermissions | None = None
+    additional_permissions: PermissionArguments | None = None
     justification: str | None = None
     prefix_rule: list[str] | None = None
 
@@ -80,10 +82,12 @@ async def _serve_exec(turn: Turn, call: Call) -> Content:
 
 def _command(turn: Turn, args: ExecCommand) -> Command:
     flag = "-c" if args.login is False else "-lc"
+    cwd = directory(turn, args.workdir)
+    permissions = args.sandbox_permissions or "use_default"
     return Command(
         [shell(args.shell), flag, args.cmd],
-        directory(turn, args.workdir),
-        args.sandbox_permissions or "use_default",
+        cwd,
+        wish(turn, permissions, args.additional_permissions, cwd, late=False),
         args.justification,
         args.prefix_rule,
         PLAIN,
@@ -212,25 +216,6 @@ def _report(turn: Turn, session: Session, seconds: float, args: ExecCommand | Wr
         max_tokens=args.max_output_tokens,
     )
 
-
-PERMISSION_PROPERTIES = {
-    "sandbox_permissions": {
-        "type": "string",
-        "description": "`use_default`, or `require_escalated` to ask for a run without the "
-        "sandbox.",
-    },
-    "justification": {
-        "type": "string",
-        "description": "With `require_escalated`: the question that the user is asked, one "
-        "sentence that says what the command is for.",
-    },
-    "prefix_rule": {
-        "type": "array",
-        "items": {"type": "string"},
-        "description": "With `require_escalated`: the first words of the command, as many as it "
-        'takes to allow commands like it from now on, such as ["npm", "install"].',
-    },
-}
 
 EXEC_COMMAND = Tool(
     {

@@ -30,6 +30,7 @@ from workers.tools.apply import Edit, plan
 from workers.tools.diff import unified
 from workers.tools.hunk import AddFile, DeleteFile, Patch, PatchError, parse
 from workers.tools.write import read_text, write
+from workers.widening import widened
 
 DECLINED = "patch rejected by user"
 _ADVICE = (
@@ -101,7 +102,7 @@ async def _serve_alone(
     work = await trio.to_thread.run_sync(_prepare, text, cwd)
     if through is not None:
         turn.advise(_ADVICE.format(through))
-    allowed = _may_write_all(turn.settings, work)
+    allowed = _may_write_all(turn, work)
     if not allowed and _never_asks(turn.settings):
         raise ToolFailure(f"patch rejected: {_blocked(turn.settings)}")
     turn.started(_item(call_id, work, "inProgress"))
@@ -143,11 +144,12 @@ def _change(edit: Edit) -> FileUpdateChange:
 # ---- may it?
 
 
-def _may_write_all(settings: Settings, work: _Work) -> bool:
+def _may_write_all(turn: Turn, work: _Work) -> bool:
+    settings = turn.settings
     if open_sandbox(settings):
         return True
     paths = [path for edit in work.edits for path in (edit.path, edit.move_path) if path]
-    policy, profile = settings.sandbox_policy, settings.permission_profile
+    policy, profile = settings.sandbox_policy, widened(settings, turn.approvals.grants.held(turn))
     return all(may_write(policy, path, settings.cwd, profile=profile) for path in paths)
 
 

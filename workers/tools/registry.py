@@ -8,13 +8,16 @@ from typing import Any
 from protocol.catalogue import ModelInfo
 from protocol.settings import Settings
 from workers.tools import Call, Tool
+from workers.tools.beyond import with_wider_sandbox
 from workers.tools.dynamic import DynamicTools
 from workers.tools.exec import EXEC_COMMAND, WRITE_STDIN
 from workers.tools.image import VIEW_IMAGE
 from workers.tools.patch import APPLY_PATCH
+from workers.tools.permission import REQUEST_PERMISSIONS
 from workers.tools.plan import UPDATE_PLAN
 from workers.tools.question import REQUEST_USER_INPUT
 from workers.tools.shell import LOCAL_SHELL, SHELL, SHELL_COMMAND
+from workers.tools.wish import APPROVALS, TOOL
 
 TOOLS = (
     EXEC_COMMAND,
@@ -24,6 +27,7 @@ TOOLS = (
     LOCAL_SHELL,
     UPDATE_PLAN,
     REQUEST_USER_INPUT,
+    REQUEST_PERMISSIONS,
     APPLY_PATCH,
     VIEW_IMAGE,
 )
@@ -44,7 +48,7 @@ def serving(call: Call, settings: Settings, model: ModelInfo, dynamic: DynamicTo
     ours = SERVED.get(call.name) if call.namespace is None else None
     if ours is not None and call.name in _names(_ours(settings, model)):
         return ours
-    return dynamic.find(call) or ours
+    return dynamic.find(call) or (ours if ours is not None and ours.known else None)
 
 
 def _names(specs: list[dict[str, Any]]) -> set[str]:
@@ -53,8 +57,14 @@ def _names(specs: list[dict[str, Any]]) -> set[str]:
 
 def _ours(settings: Settings, model: ModelInfo) -> list[dict[str, Any]]:
     unified = settings.feature("unified_exec", default=True)
-    specs = [tool.spec for tool in ((EXEC_COMMAND, WRITE_STDIN) if unified else (SHELL_COMMAND,))]
+    specs = [EXEC_COMMAND.spec if unified else SHELL_COMMAND.spec]
+    if settings.feature(APPROVALS):
+        specs = [with_wider_sandbox(spec) for spec in specs]
+    if unified:
+        specs.append(WRITE_STDIN.spec)
     specs += [UPDATE_PLAN.spec, REQUEST_USER_INPUT.spec]
+    if settings.feature(TOOL):
+        specs.append(REQUEST_PERMISSIONS.spec)
     if model.apply_patch_tool:
         specs.append(APPLY_PATCH.spec)
     if settings.web_search != "disabled":

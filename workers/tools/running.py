@@ -8,21 +8,22 @@ import signal
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
+from protocol.grant import Grant
 from protocol.policy import DangerFullAccess
 from sandbox import Unenforceable, plan
 from workers.approval.command import CommandRequest
 from workers.approval.verdict import Verdict
 from workers.judgement import asks_to_retry, open_sandbox
 from workers.process import Process
-from workers.tools import ToolFailure, Turn, TurnAborted
+from workers.tools import Turn, TurnAborted
 from workers.tools.actions import argv_actions
 from workers.tools.execution import Execution
 from workers.tools.quoting import joined
+from workers.tools.wish import NO_WISH, Wish
 from workers.variables import variables
-
-SandboxPermissions = Literal["use_default", "require_escalated", "with_additional_permissions"]
+from workers.widening import widened
 
 V = TypeVar("V", bound=Verdict | None)
 
@@ -53,7 +54,7 @@ class Command:
 
     argv: list[str]
     cwd: str
-    permissions: SandboxPermissions = "use_default"
+    wish: Wish = NO_WISH
     justification: str | None = None
     prefix_rule: list[str] | None = None
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -106,13 +107,8 @@ class Attempt:
     async def start(self) -> Process:
         """Ask if need be, then start.
 
-        Raises Refused, ToolFailure, and TurnAborted when the user ends the turn.
+        Raises Refused, and TurnAborted when the user ends the turn.
         """
-        if self._command.permissions == "with_additional_permissions":
-            raise ToolFailure(
-                "sandbox_permissions `with_additional_permissions` is not offered; "
-                "use `require_escalated` with a justification"
-            )
         approvals = self._turn.approvals.commands
         self._heed(await self._asked(approvals.permit(self._turn, self._request)))
         try:
@@ -175,12 +171,21 @@ class Attempt:
             raise Refused(verdict.message, verdict)
         self._verdict = verdict
 
+    @property
+    def _beside(self) -> Grant:
+        """What was granted: a command that nobody was asked about gets nothing new by it.
+
+        The reference gives it all that it wants; what it may read is then not confined.
+        """
+        wish = self._command.wish
+        return wish.additional if self._verdict.agreed or wish.granted else wish.held
+
     def _launch(self) -> Process:
         settings, command = self._turn.settings, self._command
         env = {**variables(settings.shell_environment, self._turn.thread_id), **command.extra}
         inside = self._verdict.sandboxed
         policy = settings.sandbox_policy if inside else DangerFullAccess()
-        profile = settings.permission_profile if inside else None
+        profile = widened(settings, self._beside) if inside else None
         try:
             launch = plan(policy, command.argv, command.cwd, env, profile, project=settings.cwd)
             return Process(launch, tty=self._request.tty)
@@ -195,7 +200,9 @@ def _request(command: Command, execution: Execution, *, tty: bool) -> CommandReq
         display=execution.item.command,
         cwd=command.cwd,
         actions=execution.item.command_actions,
-        escalated=command.permissions == "require_escalated",
+        escalated=command.wish.escalated,
+        additional=command.wish.additional,
+        granted=command.wish.granted,
         justification=command.justification,
         prefix_rule=command.prefix_rule,
         tty=tty,

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct, field
 from workers.process import Process
 from workers.tools import Call, Content, Tool, ToolFailure, Turn
 from workers.tools.arguments import arguments
-from workers.tools.exec import PERMISSION_PROPERTIES
+from workers.tools.beyond import PERMISSION_PROPERTIES
 from workers.tools.execution import Execution
 from workers.tools.heredoc import patch_in
 from workers.tools.output import command_report
@@ -22,10 +22,10 @@ from workers.tools.running import (
     Attempt,
     Command,
     Refused,
-    SandboxPermissions,
     directory,
     shell,
 )
+from workers.tools.wish import PermissionArguments, SandboxPermissions, wish
 
 TIMEOUT_MS = 10_000  # the reference server's default
 TIMED_OUT = 124  # as timeout(1) says it
@@ -39,6 +39,7 @@ class ShellCommand(Struct):
     login: bool | None = None
     timeout_ms: Milliseconds | None = None
     sandbox_permissions: SandboxPermissions | None = None
+    additional_permissions: PermissionArguments | None = None
     justification: str | None = None
     prefix_rule: list[str] | None = None
 
@@ -48,6 +49,7 @@ class Shell(Struct):
     workdir: str | None = None
     timeout_ms: Milliseconds | None = None
     sandbox_permissions: SandboxPermissions | None = None
+    additional_permissions: PermissionArguments | None = None
     justification: str | None = None
     prefix_rule: list[str] | None = None
 
@@ -87,10 +89,12 @@ async def _serve(
 ) -> Content:
     if not argv:
         raise ToolFailure("command args are empty")
+    cwd = directory(turn, args.workdir)
+    permissions = args.sandbox_permissions or "use_default"
     command = Command(
         argv,
-        directory(turn, args.workdir),
-        args.sandbox_permissions or "use_default",
+        cwd,
+        wish(turn, permissions, args.additional_permissions, cwd, late=True),
         args.justification,
         args.prefix_rule,
         extra or {},

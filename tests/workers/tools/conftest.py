@@ -10,6 +10,7 @@ from protocol.policy import DangerFullAccess, ReadOnly
 from protocol.settings import Provider, Settings, ShellEnvironment
 from sandbox import Launch
 from sandbox.probe import Missing
+from workers.approval.permission import Grants
 from workers.approval.verdict import Verdict
 from workers.tools import Call
 from workers.tools.sessions import Sessions
@@ -25,6 +26,8 @@ class CommandTurn:
         self.cwd = str(cwd)
         self.sessions = Sessions(nursery)
         self.approvals = self.commands = self
+        self.grants = Grants()
+        self.features = {}
         self.heard = []
         self.verdict = Verdict(allowed=True)
         self.requests = []
@@ -43,6 +46,7 @@ class CommandTurn:
             provider=Provider("p", "p"),
             approval_policy=self.approval_policy,
             sandbox_policy=self.policy,
+            features=self.features,
             # Login shells must not run the developer's profile: tests kill them half-way.
             shell_environment=ShellEnvironment(set={"HOME": self.cwd}),
         )

@@ -9,6 +9,7 @@ import pytest
 from protocol.item import AddChange, FileChange, FileUpdateChange, UpdateChange
 from protocol.policy import DangerFullAccess, ReadOnly, WorkspaceWrite
 from protocol.settings import Provider, Settings
+from workers.approval.permission import Grants
 from workers.tools import Call, ToolFailure, TurnAborted
 from workers.tools.diff import TurnDiff
 from workers.tools.patch import APPLY_PATCH, serve_patch
@@ -41,7 +42,7 @@ class FakeTurn:
             sandbox_policy=self.policy,
         )
         self.diff, self.approvals = TurnDiff(self.cwd), self
-        self.patches = self
+        self.patches, self.grants = self, Grants()
 
     async def permit(self, turn, call_id, changes, roots_ok):
         self.log.append(("asked", call_id, roots_ok))
