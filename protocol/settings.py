@@ -74,6 +74,8 @@ class Settings(Struct, kw_only=True):
         default_factory=dict[str, PermissionProfile]
     )
     """The profiles of the configuration, by id; a turn may pick one."""
+    rules_folders: list[str] = field(default_factory=list[str])
+    """Where others than the user have rules about commands: the host, and a trusted project."""
     effort: ReasoningEffort | None = None
     summary: ReasoningSummary | None = None
     verbosity: Literal["low", "medium", "high"] | None = None

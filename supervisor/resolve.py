@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from protocol import catalogue
+from protocol.config import ProjectLayer, SystemLayer
 from protocol.errors import RpcError, invalid
 from protocol.loading import ThreadForkParams, ThreadResumeParams, ThreadStartParams
 from protocol.model import Personality
@@ -80,10 +81,25 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         features=features.enabled(toml),
         shell_environment=_environment(toml),
         skills=skills_for(config, cwd),
+        rules_folders=_rules_folders(layers),
         **_model(toml, wanted),
         **_instructions(toml, wanted),
         **_safety(toml, layers, named, wanted, trust, home=str(config.home), cwd=cwd),
     )
+
+
+def _rules_folders(layers: list[Layer]) -> list[str]:
+    """Where rules are beside the user's: those of a project that is not trusted do not count."""
+    found: list[Path] = []
+    for layer in layers:
+        match layer.name:
+            case SystemLayer(file=file):
+                found.append(Path(file).parent)
+            case ProjectLayer(dot_codex_folder=folder) if layer.disabled_reason is None:
+                found.append(Path(folder))
+            case _:
+                pass
+    return [str(folder / "rules") for folder in found]
 
 
 def _model(toml: Toml, wanted: Overrides) -> dict[str, Any]:

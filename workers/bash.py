@@ -53,6 +53,40 @@ def plain_commands(script: str) -> list[list[str]] | None:
         return None
 
 
+def literal_commands(script: str) -> list[list[str]]:
+    """Every command that is written out anywhere in a script, as far as its words are.
+
+    A word that is not written out is an empty one.  Not for what must be certain: what a script
+    puts together while it runs is not seen, and a script that cannot be parsed shows nothing.
+    """
+    source = script.encode(errors="replace")
+    if len(source) > _MAX_BYTES:
+        return []
+    return [_literal_words(node) for node in _walk(_parser().parse(source).root_node)]
+
+
+def _walk(root: "Node") -> Iterator["Node"]:
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "command":
+            yield node
+        waiting += node.children
+
+
+def _literal_words(command: "Node") -> list[str]:
+    words: list[str] = []
+    for child in command.children:
+        inner = child.children[0] if child.type == "command_name" and child.children else child
+        if inner.type == "variable_assignment":
+            continue
+        try:
+            words.append(_word(inner))
+        except _NotPlainError:
+            words.append("")
+    return words
+
+
 def heredoc_command(script: str) -> list[str] | None:
     """The argv of the only command, when a literal here-document is all it has besides words."""
     found = _HEREDOC.fullmatch(script)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from protocol.config import ConfigWarningNotification
+from protocol.config import ConfigWarningNotification, TextPosition, TextRange
 from protocol.errors import INTERNAL_ERROR, RpcError
 from protocol.item import TextInput, UserMessage
 from protocol.loading import (
@@ -236,10 +236,12 @@ def _tell_problems(thread: "LoadedThread", n: int) -> None:
         told = ConfigWarningNotification(summary=less[0], details=less[1])
         thread.tell(CONFIG_WARNING, told, only=n)
     for problem in thread.approvals.problems:
+        at = TextPosition(column=problem.column, line=problem.line) if problem.line else None
         told = ConfigWarningNotification(
-            summary="Rules could not be read; those of this file do not hold.",
+            summary="Error parsing rules; custom rules not applied.",
             details=str(problem),
-            path=str(problem.path),
+            path=problem.path,
+            range=TextRange(start=at, end=at) if at else None,
         )
         thread.tell(CONFIG_WARNING, told, only=n)
 

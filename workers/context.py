@@ -86,12 +86,6 @@ def update_items(
     return [*_message("developer", *rules), *([moved] if moved else [])]
 
 
-def rule_added_item(prefix: list[str]) -> Item:
-    """Tells that the user has allowed commands that begin with `prefix` for good."""
-    shown = "[" + ", ".join(f'"{word}"' for word in prefix) + "]"
-    return _message("developer", wording.RULE_ADDED.format(prefix=shown))[0]
-
-
 @cache
 def _template() -> str:
     return Path(__file__).with_name("instructions.md").read_text("utf-8").strip()

@@ -187,8 +187,8 @@ class Conversation:
     def _settle(self) -> None:
         """Put advice and outputs into the history, these in the order of the calls."""
         advice, self._turn.advice = self._turn.advice, []
-        for text in advice:
-            self._turn.remember(message("user", text))
+        for role, text in advice:
+            self._turn.remember(message(role, text))
         for place, item in enumerate(self._calls):
             if place in self._outputs:
                 self._turn.remember(output(item, self._outputs[place]))

@@ -17,7 +17,8 @@ from protocol.policy import (
 )
 from protocol.settings import Settings
 from workers.bash import heredoc_command, plain_commands
-from workers.rules import STRICTNESS, Decision, Rule, Rules
+from workers.rules import Rules
+from workers.rulesfile import STRICTNESS, Decision, Rule
 from workers.safe import dangerous, known_safe, shell_script
 
 # As a prefix each of these would allow any program at all, or most of what one could do.

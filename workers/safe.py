@@ -7,9 +7,10 @@ so a file-name pattern that may turn into an option is none either.  Everything 
 
 import re
 import shutil
+from itertools import takewhile
 from pathlib import PurePath
 
-from workers.bash import Pattern, plain_commands
+from workers.bash import Pattern, literal_commands, plain_commands
 
 _SHELLS = {"bash", "sh", "zsh"}
 _SYSTEM = {"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/opt/homebrew/bin"}
@@ -23,6 +24,21 @@ _READERS = {
 _FIND_ACTS = {
     *("-exec", "-execdir", "-ok", "-okdir", "-delete"),
     *("-fls", "-fprint", "-fprint0", "-fprintf"),
+}
+_RUNNERS = {
+    *(
+        "command",
+        "doas",
+        "env",
+        "exec",
+        "find",
+        "nice",
+        "nohup",
+        "sudo",
+        "time",
+        "timeout",
+        "xargs",
+    ),
 }
 _GIT_READS = {"branch", "diff", "log", "show", "status"}
 _GIT_ACTS = ("--output", "--ext-diff", "--show-signature", "--exec", "--paginate")
@@ -67,19 +83,22 @@ def known_safe(argv: list[str]) -> bool:
     script = shell_script(argv)
     if script is not None:
         commands = plain_commands(script)
-        return commands is not None and all(_safe(command) for command in commands)
+        return commands is not None and all(known_safe(command) for command in commands)
     return _safe(argv)
 
 
 def dangerous(argv: list[str]) -> bool:
-    """Whether the command destroys without asking: a forced `rm`, by `sudo` or not."""
+    """Whether the command destroys without asking: a forced `rm`, by `sudo` or its like or not.
+
+    Ours: wherever it stands in a script; the reference looks at plain lists of commands only.
+    """
     script = shell_script(argv)
     if script is not None:
-        return any(dangerous(command) for command in plain_commands(script) or [])
+        return any(dangerous(command) for command in literal_commands(script))
     match argv:
         case [path, *words] if PurePath(path).name == "rm":
-            return any(_forces(word) for word in words)
-        case ["sudo", *words]:
+            return any(_forces(word) for word in takewhile(lambda word: word != "--", words))
+        case [path, *words] if PurePath(path).name in _RUNNERS:
             return any(dangerous(words[at:]) for at in range(len(words)))
         case _:
             return False
@@ -87,7 +106,7 @@ def dangerous(argv: list[str]) -> bool:
 
 def _forces(word: str) -> bool:
     if word.startswith("--"):
-        return len(word) > 2 and "--force".startswith(word)
+        return "--force".startswith(word)
     return word.startswith("-") and "f" in word
 
 

@@ -91,7 +91,7 @@ class LoadedThread:
         self.thread: Thread  # set by `birth`, as are the five below
         self.rollout: Rollout | None = None
         self.history = History()
-        self.approvals = Approvals(spec.settings.home)
+        self.approvals = Approvals(spec.settings)
         self.sessions = Sessions(nursery)
         self.provider: Provider | None = None
         self.turn: RunningTurn | None = None

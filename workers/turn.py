@@ -7,7 +7,7 @@ turn is over only when nothing of it is left: `turn/completed` is the last thing
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 import trio
@@ -92,7 +92,7 @@ class RunningTurn:
         self.diff = TurnDiff(thread.settings.cwd)
         self.started_at_ms = _ms()
         self.steered: list[list[UserInput]] = []
-        self.advice: list[str] = []  # for the model, ahead of the outputs of its calls
+        self.advice: list[tuple[str, str]] = []  # role, text; ahead of the outputs of calls
         self.said: str | None = None  # the last message of the assistant
         self.first_token_ms: int | None = None
         self.called: Callable[[dict[str, Any]], None]  # set by the conversation
@@ -139,8 +139,8 @@ class RunningTurn:
     async def ask(self, row: Method[P, R], params: P) -> R:
         return await self.thread.questions.ask(row, params)
 
-    def advise(self, text: str) -> None:
-        self.advice.append(text)
+    def advise(self, text: str, role: Literal["user", "developer"] = "user") -> None:
+        self.advice.append((role, text))
 
     def record(self, event: dict[str, Any]) -> None:
         if self.thread.rollout is not None:

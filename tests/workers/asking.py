@@ -40,10 +40,11 @@ class FakeTurn:
             approval_policy=policy,
             sandbox_policy=sandbox or DangerFullAccess(),
         )
-        self.approvals = Approvals(str(home))
+        self.approvals = Approvals(self.settings)
         self.answers = list(answers)
         self.asked = []
         self.told = []
+        self.advice = []
 
     async def ask(self, row, params):
         await trio.lowlevel.checkpoint()
@@ -54,6 +55,9 @@ class FakeTurn:
         if row is COMMAND_APPROVAL:
             return CommandExecutionRequestApprovalResponse(answer)
         return FileChangeRequestApprovalResponse(answer)
+
+    def advise(self, text, role="user"):
+        self.advice.append((role, text))
 
     def tell(self, row, params):
         self.told.append((row, params))

@@ -14,7 +14,7 @@ from protocol.policy import (
 )
 from tests.workers.asking import ACCEPTED, DECLINED, FakeTurn, amend, granular, request, write_rules
 from workers.approval.verdict import Verdict
-from workers.tools import ToolFailure, TurnAborted, Unasked
+from workers.tools import TurnAborted, Unasked
 
 # ---- the question and its answers
 
@@ -138,6 +138,17 @@ async def test_an_accepted_amendment_is_kept_and_covers_its_prefix(tmp_path):
     assert await turn.command("touch b && touch c") == Verdict(allowed=True, sandboxed=False)
 
 
+async def test_a_new_rule_is_told_to_the_model(tmp_path):
+    """Observed: a developer message comes with the output of the call."""
+    turn = FakeTurn(tmp_path, amend("npm", 'te"st'))
+
+    await turn.command("touch x")
+
+    ((role, text),) = turn.advice
+    assert role == "developer"
+    assert text.endswith('["npm","te\\"st"]')
+
+
 async def test_an_amendment_that_cannot_be_kept_is_a_warning(tmp_path):
     """Observed for an empty prefix: the command runs, nothing is written."""
     turn = FakeTurn(tmp_path, amend())
@@ -148,6 +159,7 @@ async def test_an_amendment_that_cannot_be_kept_is_a_warning(tmp_path):
     assert params.thread_id == "thread"
     assert "prefix of a rule cannot be empty" in params.message
     assert not (tmp_path / "rules").exists()
+    assert turn.advice == []
 
 
 @pytest.mark.parametrize(
@@ -237,28 +249,6 @@ async def test_a_safe_command_stays_in_the_sandbox_that_it_wants_to_leave(tmp_pa
     turn = FakeTurn(tmp_path, policy="on-request", sandbox=ReadOnly())
 
     assert await turn.command("ls", escalated=True) == Verdict(allowed=True)
-
-
-@pytest.mark.parametrize(
-    ("policy", "name"),
-    [
-        ("never", "Never"),
-        ("on-failure", "OnFailure"),
-        ("untrusted", "UnlessTrusted"),
-        (granular(), "Granular"),
-    ],
-)
-async def test_other_policies_refuse_to_leave_the_sandbox(tmp_path, policy, name):
-    """Observed: refused before there is an item."""
-    turn = FakeTurn(tmp_path, policy=policy, sandbox=WorkspaceWrite())
-
-    with pytest.raises(ToolFailure) as refusal:
-        await turn.command("touch x", escalated=True)
-
-    assert str(refusal.value) == (
-        f"approval policy is {name}; reject command — "
-        f"you cannot ask for escalated permissions if the approval policy is {name}"
-    )
 
 
 @pytest.mark.parametrize("policy", ["on-request", "on-failure", granular()])

@@ -17,7 +17,6 @@ from workers.context import (
     base_instructions,
     initial_items,
     items,
-    rule_added_item,
     update_items,
 )
 from workers.docs import Docs
@@ -214,11 +213,3 @@ def test_base_instructions_speak_in_the_chosen_voice():
     assert wording.VOICES["none"] in plain
     assert "{{" not in plain
     assert base_instructions(but(base_instructions="")) == ""
-
-
-def test_a_new_rule_is_told_to_the_model():
-    """Observed: a developer message follows the call whose approval made the rule."""
-    item = rule_added_item(["npm", "test"])
-
-    assert item["role"] == "developer"
-    assert item["content"][0]["text"].endswith('["npm", "test"]')

@@ -6,15 +6,17 @@ here are the questions, their answers, and what an answer changes.
 
 from pathlib import Path
 
+from protocol.settings import Settings
 from workers.approval.command import CommandApprovals
 from workers.approval.patch import PatchApprovals
 from workers.approval.permission import Grants
-from workers.rules import BadRules, Rules
+from workers.rules import Rules
+from workers.rulesfile import BadRules
 
 
 class Approvals:
-    def __init__(self, home: str) -> None:
-        self._rules = Rules(str(Path(home, "rules")))
+    def __init__(self, settings: Settings) -> None:
+        self._rules = Rules(str(Path(settings.home, "rules")), settings.rules_folders)
         self.grants = Grants()
         self.commands = CommandApprovals(self._rules, self.grants)
         self.patches = PatchApprovals(self.grants)

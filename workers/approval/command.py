@@ -29,6 +29,7 @@ from workers.judgement import Judgement, asks_to_retry, judge
 from workers.rules import Rules
 from workers.safe import shell_script
 from workers.tools import Turn, TurnAborted, Unasked
+from workers.wording import RULE_ADDED
 
 RETRY = "command failed; retry without sandbox?"
 REJECTED = "rejected by user"
@@ -160,6 +161,8 @@ class CommandApprovals:
                 thread_id=turn.thread_id, message=f"The rule was not saved: {error}"
             )
             turn.tell(WARNING, said)
+        else:
+            turn.advise(RULE_ADDED.format(prefix=encode(prefix).decode()), "developer")
 
 
 def _key(request: CommandRequest) -> tuple[object, ...]:

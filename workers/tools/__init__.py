@@ -6,7 +6,7 @@ serves its calls.  A tool talks to the client only through the `Turn` that it is
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -83,7 +83,7 @@ class Turn(Protocol):
         """
         ...
 
-    def advise(self, text: str) -> None:
+    def advise(self, text: str, role: Literal["user", "developer"] = "user") -> None:
         """Tell the model something of our own, ahead of the outputs of its calls."""
         ...
 

@@ -139,7 +139,8 @@ async def _finish(
 
 
 def _tell_refusal(execution: Execution, refusal: Refused) -> str:
-    """What the model is told.  A declined command is completed twice, once bare (observed)."""
+    """What the model is told.  A declined command is completed twice, once bare; what nobody was
+    asked about is shown and completed once (both observed)."""
     verdict, message = refusal.verdict, refusal.message
     if verdict is None:
         execution.show()
@@ -147,7 +148,10 @@ def _tell_refusal(execution: Execution, refusal: Refused) -> str:
     elif execution.shown:
         message = f"exec command {message}"
         execution.refused(verdict.status)
-        execution.finish(verdict.status, message, -1)
+        execution.finish("declined", message, -1)
+    else:
+        execution.show()
+        execution.finish("declined", message, -1)
     return message
 
 

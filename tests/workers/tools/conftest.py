@@ -71,7 +71,7 @@ class CommandTurn:
             raise self.second
         return self.second
 
-    def advise(self, text):
+    def advise(self, text, role="user"):
         self.heard.append(("advised", text))
 
     def started(self, item):
