@@ -93,15 +93,20 @@ def answered(profile: AdditionalPermissionProfile) -> Grant:
     """What a client's answer says.  Raises ValueError for a path that is not absolute."""
     files = profile.file_system or AdditionalFileSystemPermissions()
     entries = files.entries or listed(files.read, files.write)
-    for one in entries:
-        if isinstance(one.path, ExactPath) and not os.path.isabs(one.path.path):  # noqa: PTH117
-            raise ValueError(f"{one.path.path} is not an absolute path")
     depth = files.glob_scan_max_depth
     return Grant(
-        entries,
+        [_plain(one) for one in entries],
         profile.network.enabled if profile.network else None,
         depth if isinstance(depth, int) else None,
     )
+
+
+def _plain(one: FileSystemSandboxEntry) -> FileSystemSandboxEntry:
+    if not isinstance(one.path, ExactPath):
+        return one
+    if not os.path.isabs(one.path.path):  # noqa: PTH117
+        raise ValueError(f"{one.path.path} is not an absolute path")
+    return replace(one, path=ExactPath(os.path.normpath(one.path.path)))
 
 
 def merged(one: Grant, other: Grant) -> Grant:

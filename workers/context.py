@@ -27,6 +27,7 @@ from sandbox.policy import writable_roots
 from workers import wording
 from workers.docs import Docs, wrapped
 from workers.environment import Environment, environment_item, environment_text, look
+from workers.tools.wish import BY_TOOL, PER_COMMAND
 
 Item = dict[str, Any]  # of the Responses API
 
@@ -151,7 +152,11 @@ def _rights(settings: Settings) -> tuple[Any, ...]:
 
 
 def _permissions(settings: Settings) -> str:
-    paragraphs = [_sandbox(settings.sandbox_policy, settings), _approval(settings)]
+    paragraphs = [
+        _sandbox(settings.sandbox_policy, settings),
+        _approval(settings),
+        *_widening(settings),
+    ]
     text = "\n\n".join(paragraphs)
     return f"<permissions instructions>\n{text}\n</permissions instructions>"
 
@@ -188,6 +193,16 @@ def _approval(settings: Settings) -> str:
             return _granular(kinds)
         case GranularApproval():
             return wording.ON_REQUEST
+
+
+def _widening(settings: Settings) -> list[str]:
+    """How to ask for a wider sandbox, where the model has the means."""
+    policy, told = settings.approval_policy, list[str]()
+    if settings.feature(PER_COMMAND) and policy == "on-request":
+        told.append(wording.WIDER)
+    if settings.feature(BY_TOOL) and policy != "never":
+        told.append(wording.REQUEST)
+    return told
 
 
 def _granular(kinds: GranularSettings) -> str:

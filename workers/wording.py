@@ -80,6 +80,16 @@ ON_REQUEST = (
     "never an interpreter or shell alone, never anything that deletes, never for commands with "
     "redirections, substitutions or here-documents."
 )
+WIDER = (
+    "Before you ask to leave the sandbox, ask for a wider one where that will do: "
+    '`sandbox_permissions` set to `"with_additional_permissions"`, and `additional_permissions` '
+    "with the folders that the command reads or writes, or the network, and nothing else."
+)
+REQUEST = (
+    "When several commands need the same, ask once ahead of them with `request_permissions`. What "
+    "the user grants holds for every later command of the turn, or of the session; it may be less "
+    "than you asked for, so look at the answer."
+)
 NEVER = (
     "Approval policy `never`: nobody will be asked. Do not set `sandbox_permissions`; such a "
     "command is refused. Work within the limits and say at the end what they prevented."

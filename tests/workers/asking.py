@@ -10,7 +10,7 @@ from protocol.approval import (
     FileChangeRequestApprovalResponse,
 )
 from protocol.item import AddChange, FileUpdateChange, UnknownAction
-from protocol.methods import COMMAND_APPROVAL
+from protocol.methods import COMMAND_APPROVAL, PERMISSIONS_APPROVAL
 from protocol.policy import (
     DangerFullAccess,
     GranularApproval,
@@ -52,6 +52,8 @@ class FakeTurn:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
+        if row is PERMISSIONS_APPROVAL:
+            return answer
         if row is COMMAND_APPROVAL:
             return CommandExecutionRequestApprovalResponse(answer)
         return FileChangeRequestApprovalResponse(answer)

@@ -17,7 +17,7 @@ from workers.tools.permission import REQUEST_PERMISSIONS
 from workers.tools.plan import UPDATE_PLAN
 from workers.tools.question import REQUEST_USER_INPUT
 from workers.tools.shell import LOCAL_SHELL, SHELL, SHELL_COMMAND
-from workers.tools.wish import APPROVALS, TOOL
+from workers.tools.wish import BY_TOOL, PER_COMMAND
 
 TOOLS = (
     EXEC_COMMAND,
@@ -58,12 +58,12 @@ def _names(specs: list[dict[str, Any]]) -> set[str]:
 def _ours(settings: Settings, model: ModelInfo) -> list[dict[str, Any]]:
     unified = settings.feature("unified_exec", default=True)
     specs = [EXEC_COMMAND.spec if unified else SHELL_COMMAND.spec]
-    if settings.feature(APPROVALS):
+    if settings.feature(PER_COMMAND):
         specs = [with_wider_sandbox(spec) for spec in specs]
     if unified:
         specs.append(WRITE_STDIN.spec)
     specs += [UPDATE_PLAN.spec, REQUEST_USER_INPUT.spec]
-    if settings.feature(TOOL):
+    if settings.feature(BY_TOOL):
         specs.append(REQUEST_PERMISSIONS.spec)
     if model.apply_patch_tool:
         specs.append(APPLY_PATCH.spec)

@@ -26,8 +26,8 @@ from protocol.policy import (
 from workers.tools import ToolFailure, Turn
 from workers.widening import places
 
-APPROVALS = "exec_permission_approvals"  # the feature that lets a single command ask for more
-TOOL = "request_permissions_tool"  # the one that gives the model `request_permissions`
+PER_COMMAND = "exec_permission_approvals"  # the feature that lets a single command ask for more
+BY_TOOL = "request_permissions_tool"  # the one that gives the model `request_permissions`
 
 SandboxPermissions = Literal["use_default", "require_escalated", "with_additional_permissions"]
 
@@ -142,10 +142,10 @@ def _check_escalation(policy: AskForApproval, may_not: str) -> None:
 def _check(turn: Turn, wanted: Grant | None, *, wide: bool, granted: bool) -> None:
     """In the reference server's words, and in its order."""
     settings = turn.settings
-    allowed = settings.feature(APPROVALS) or (granted and settings.feature(TOOL))
+    allowed = settings.feature(PER_COMMAND) or (granted and settings.feature(BY_TOOL))
     if not granted and not allowed and (wide or wanted is not None):
         raise ToolFailure(
-            f"additional permissions are disabled; enable `features.{APPROVALS}` before using "
+            f"additional permissions are disabled; enable `features.{PER_COMMAND}` before using "
             "`with_additional_permissions`"
         )
     if not wide:

@@ -264,6 +264,7 @@ async def test_what_outlives_its_call_is_not_asked_about(stingy, monkeypatch):
 async def test_a_command_allowed_outside_the_sandbox_runs_without_it(turn):
     """Observed: an accepted escalation."""
     turn.policy = ReadOnly()
+    turn.approval_policy = "on-request"
     turn.verdict = Verdict(allowed=True, sandboxed=False, asked=True)
     with trio.fail_after(5):
         await turn.call(EXEC_COMMAND, cmd="touch made", sandbox_permissions="require_escalated")

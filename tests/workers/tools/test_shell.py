@@ -228,15 +228,6 @@ async def test_a_failure_in_no_sandbox_is_no_refusal(turn):
     assert turn.reasons == []
 
 
-async def test_more_permissions_than_we_know_are_refused(turn):
-    """Observed: with_additional_permissions needs a feature."""
-    with pytest.raises(ToolFailure, match="with_additional_permissions"):
-        await turn.call(
-            SHELL_COMMAND, command="true", sandbox_permissions="with_additional_permissions"
-        )
-    assert turn.heard == []
-
-
 @pytest.mark.parametrize(
     ("wanted", "used"),
     [("/bin/sh", "/bin/sh"), ("python3", "/bin/sh"), ("/no/such/thing", "/bin/sh")],
