@@ -222,6 +222,18 @@ def test_a_request_overrides_the_configuration_for_its_thread_only(home):
     assert settings(home, text).model == "file"
 
 
+@pytest.mark.parametrize(("level", "counts"), [("trusted", True), ("untrusted", False)])
+def test_rules_come_from_the_host_and_from_trusted_projects(home, level, counts):
+    """Observed: a folder of rules beside each configuration file, which need not exist."""
+    project = home.parent / "work" / ".codex"
+    project.mkdir()
+
+    found = settings(home, trusted(home, level)).rules_folders
+
+    theirs = [str(project / "rules")] if counts else []
+    assert found == [*theirs, str(home / "no-etc" / "rules")]
+
+
 def test_instructions_may_stand_in_a_file(home):
     """Observed: model_instructions_file; ours: a missing one is named."""
     (home / "base.md").write_text("Be kind.\n")

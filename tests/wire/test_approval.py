@@ -10,6 +10,7 @@ from protocol.item import CommandExecution, FileChange
 from protocol.loading import ThreadResumeParams
 from protocol.methods import (
     COMMAND_APPROVAL,
+    CONFIG_WARNING,
     FILE_CHANGE_APPROVAL,
     ITEM_COMPLETED,
     SERVER_REQUEST_RESOLVED,
@@ -172,3 +173,35 @@ async def test_an_interrupt_withdraws_the_question(connect, provider, project):
 
     assert (await client.next(TURN_COMPLETED)).turn.status == "interrupted"
     assert (await client.next(SERVER_REQUEST_RESOLVED)).request_id == id
+
+
+async def test_rules_of_a_trusted_project_count(connect, provider, project, home):
+    """Observed: `.codex/rules` of the project, once it is trusted."""
+    (project / ".codex" / "rules").mkdir(parents=True)
+    (project / ".codex" / "rules" / "x.rules").write_text(
+        'prefix_rule(pattern=["touch"], decision="forbidden", justification="Not here.")\n'
+    )
+    with (home / "config.toml").open("a") as config:
+        config.write(f'[projects."{project}"]\ntrust_level = "trusted"\n')
+    provider.says(TOUCH)
+    client = await connect()
+    await begun(client, project)
+
+    assert (await client.next(TURN_COMPLETED)).turn.status == "completed"
+    assert not (project / "made").exists()
+    assert COMMAND_APPROVAL.name not in client.methods
+
+
+async def test_rules_that_cannot_be_read_are_told_with_their_place(connect, project, home):
+    """Observed: the file, the line, and what the engine says."""
+    (home / "rules").mkdir()
+    file = home / "rules" / "x.rules"
+    file.write_text('prefix_rule(pattern=["a"])\nfoo()\n')
+    client = await connect()
+    await client.start(cwd=str(project))
+
+    told = await client.next(CONFIG_WARNING, lambda told: told.path == str(file))
+    assert told.summary == "Error parsing rules; custom rules not applied."
+    assert told.path == str(file)
+    assert told.range.start.line == 2
+    assert "Variable `foo` not found" in told.details

@@ -115,6 +115,25 @@ async def test_a_declined_command_is_completed_twice(turn):
     assert not turn.has("made")
 
 
+async def test_a_question_that_fails_is_a_declined_command_in_the_end(turn):
+    """Observed: the bare item failed, the one with the refusal is declined."""
+    turn.verdict = Verdict(allowed=False, asked=True, status="failed", message="rejected by user")
+    with pytest.raises(ToolFailure):
+        await turn.call(SHELL_COMMAND, command="touch made")
+    assert [item.status for item in turn.items("completed")] == ["failed", "declined"]
+
+
+async def test_a_forbidden_command_is_shown_as_declined(turn):
+    """Observed: of the tools that run a command to its end, though nobody was asked."""
+    turn.verdict = Verdict(allowed=False, message="`touch made` rejected: no")
+    with pytest.raises(ToolFailure, match=r"^`touch made` rejected: no$"):
+        await turn.call(SHELL_COMMAND, command="touch made")
+    (shown,), (done,) = turn.items("started"), turn.items("completed")
+    assert shown.status == "inProgress"
+    assert (done.status, done.exit_code) == ("declined", -1)
+    assert done.aggregated_output == "`touch made` rejected: no"
+
+
 async def test_cancelling_declines_the_command_and_ends_the_turn(turn):
     """Observed: one item/completed, then the turn's end."""
     turn.verdict = TurnAborted()
