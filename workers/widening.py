@@ -23,6 +23,7 @@ from protocol.policy import (
 )
 from protocol.profile import Places, profile_of, where
 from protocol.settings import Settings
+from sandbox import Unenforceable
 from sandbox.reach import Places as Host
 from sandbox.reach import reach
 
@@ -32,7 +33,7 @@ def places(settings: Settings) -> Places:
 
 
 def widened(settings: Settings, grant: Grant) -> PermissionProfile | None:
-    """The thread's own profile when nothing was granted.  Raises sandbox.Unenforceable."""
+    """The thread's own profile when nothing was granted."""
     if not grant:
         return settings.permission_profile
     grant = standing(grant)
@@ -74,8 +75,11 @@ def _widen(files: RestrictedFileSystem, grant: Grant, settings: Settings) -> Res
 
 def _missing(entries: Entries, settings: Settings) -> Entries:
     """Those that the sandbox does not allow by itself: a grant to read takes no write away."""
-    here = Host.here(settings.cwd)
-    before = reach(settings.sandbox_policy, settings.permission_profile, here)
+    try:
+        here = Host.here(settings.cwd)
+        before = reach(settings.sandbox_policy, settings.permission_profile, here)
+    except Unenforceable:
+        return entries  # whoever applies the profile finds out, and says it
 
     def lacks(one: FileSystemSandboxEntry) -> bool:
         real = _real(one, settings)

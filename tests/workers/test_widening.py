@@ -10,6 +10,7 @@ from protocol.policy import (
 )
 from protocol.profile import entry, managed, profile_of, special
 from protocol.settings import Provider, Settings
+from sandbox import Unenforceable
 from sandbox.reach import Places, reach
 from workers.widening import widened
 
@@ -143,6 +144,19 @@ def test_a_place_that_has_become_a_link_is_not_granted_any_more(work):
     found = reached(settings(work, ReadOnly()), granted)
 
     assert found.access(str(work / "other")) == "read"
+
+
+def test_what_cannot_be_enforced_is_left_to_who_enforces(work):
+    """Ours: a grant must not turn a profile that nobody can keep into an error of its own."""
+    profile = managed([entry(special("moon"), "write")], network=False)
+    thread = settings(work, ReadOnly(), profile)
+
+    assert (
+        widened(thread, write(work / "out")).file_system.entries[0]
+        == profile.file_system.entries[0]
+    )
+    with pytest.raises(Unenforceable):
+        reached(thread, write(work / "out"))
 
 
 def test_without_a_sandbox_there_is_nothing_to_widen(work):
