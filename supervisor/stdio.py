@@ -6,6 +6,7 @@ system allows it, because O_NONBLOCK belongs to the open file and not to us: set
 it would outlive us in the terminal that started us.
 """
 
+import fcntl
 import logging
 import os
 import stat
@@ -24,6 +25,7 @@ from supervisor.transport import Host
 
 LINE_LIMIT = 64 << 20  # bytes; four times the largest WebSocket message
 READ_BYTES = 64 << 10  # what a Linux pipe holds
+PIPE_BYTES = 256 << 10  # what ours to the client is to hold
 ANSWER_SECONDS = 2.0  # what a request may still take once the client has stopped asking
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ def claim() -> Wire:
     """
     try:
         wire = Wire(_private(0, os.O_RDONLY), _private(1, os.O_WRONLY))
+        _widen(wire.stdout)
     except OSError as error:
         raise Refused(f"stdin and stdout must be open to serve stdio:// ({error})") from None
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -101,6 +104,12 @@ def _private(fd: int, mode: int) -> int:
         with suppress(OSError):
             return os.open(f"/dev/fd/{fd}", mode | os.O_NOCTTY | os.O_NONBLOCK)
     return os.dup(fd)
+
+
+def _widen(stdout: int) -> None:
+    """A delta of 64 KiB of output is 87 KiB of text, and each piece of it wakes the client."""
+    with suppress(OSError, AttributeError):  # no pipe, not on this system, or beyond a user's bound
+        fcntl.fcntl(stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 @asynccontextmanager

@@ -85,8 +85,7 @@ class Commands:
             raise _unknown(params)
         match params:
             case CommandExecWriteParams() | ProcessWriteStdinParams():
-                running.write(call.n, params)
-                return None
+                return running.write(call.n, params)
             case CommandExecResizeParams() | ProcessResizePtyParams():
                 running.resize(params)
             case CommandExecTerminateParams():
@@ -121,7 +120,8 @@ async def be(link: Link, incoming: AsyncIterator[Down], nursery: trio.Nursery) -
             if isinstance(frame, Bye):
                 grace = frame.seconds
                 break
-            commands.take(frame)
+            with link.together(at_once=True):
+                commands.take(frame)
     finally:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + grace):
             await commands.end()

@@ -47,28 +47,29 @@ class Link:
             self._urgent.set()
 
     @contextmanager
-    def together(self) -> Generator[None]:
+    def together(self, *, at_once: bool = False) -> Generator[None]:
         """Write what is said within in one piece: at once, unless something was just written.
 
-        A delta that comes alone then costs no turn of the scheduler beyond its own.
+        A delta that comes alone then costs no turn of the scheduler beyond its own.  What has to
+        go `at_once` waits only while the writer has something to write already.
         """
         self._gathering = isinstance(self._stream, trio.SocketStream)
         try:
             yield
         finally:
             if self._gathering and self._waiting:
-                self._push()
+                self._push(0 if at_once else GATHER_SECONDS)
             self._gathering = False
 
-    def _push(self) -> None:
-        if self._size > GATHER_BYTES:
-            self._urgent.set()
+    def _push(self, gather_seconds: float) -> None:
         now = trio.current_time()
-        if not self._said.is_set() and now - self._pushed_at >= GATHER_SECONDS:
+        if not self._said.is_set() and now - self._pushed_at >= gather_seconds:
             self._write_now()
             self._pushed_at = now
         if self._waiting:
             self._said.set()
+            if self._size > GATHER_BYTES or not gather_seconds:
+                self._urgent.set()
 
     def _write_now(self) -> None:
         assert isinstance(self._stream, trio.SocketStream)

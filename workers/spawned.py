@@ -16,23 +16,22 @@ import trio
 
 from protocol.command import (
     TIMED_OUT,
-    CommandExecOutputDeltaNotification,
     CommandExecResizeParams,
     CommandExecResponse,
     CommandExecWriteParams,
 )
 from protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, RpcError, invalid, overloaded
 from protocol.frames import Failed, Reply, Spawn
-from protocol.methods import COMMAND_EXEC_OUTPUT_DELTA, PROCESS_EXITED, PROCESS_OUTPUT_DELTA
+from protocol.methods import PROCESS_EXITED
 from protocol.process import (
     ProcessExitedNotification,
-    ProcessOutputDeltaNotification,
     ProcessResizePtyParams,
     ProcessWriteStdinParams,
 )
 from protocol.wire import Nothing
 from sandbox import Launch, Unenforceable, plan
 from workers.capture import Output
+from workers.delta import Delta
 from workers.link import Link
 from workers.process import Process
 from workers.variables import variables
@@ -56,6 +55,7 @@ class Spawned:
         self._link = link
         cap = spec.cap_bytes if spec.stream or spec.cap_bytes is not None else KEPT_BYTES
         self._outputs = Output("stdout", cap), Output("stderr", cap)
+        self._deltas = {output.stream: Delta.of(spec, output.stream) for output in self._outputs}
         self._credit = WINDOW_BYTES
         self._credited = trio.Event()
         self._inputs: list[tuple[int, bytes, bool]] = []
@@ -99,29 +99,11 @@ class Spawned:
             output.kept += passed
 
     def _tell(self, output: Output, data: bytes) -> None:
-        text = base64.b64encode(data).decode()
-        if self.spec.answer == "atEnd":
-            body = COMMAND_EXEC_OUTPUT_DELTA.encode(
-                CommandExecOutputDeltaNotification(
-                    process_id=self.spec.id,
-                    stream=output.stream,
-                    delta_base64=text,
-                    cap_reached=output.cap_reached,
-                )
-            )
-            method = COMMAND_EXEC_OUTPUT_DELTA.name
-        else:
-            body = PROCESS_OUTPUT_DELTA.encode(
-                ProcessOutputDeltaNotification(
-                    process_handle=self.spec.id,
-                    stream=output.stream,
-                    delta_base64=text,
-                    cap_reached=output.cap_reached,
-                )
-            )
-            method = PROCESS_OUTPUT_DELTA.name
+        delta = self._deltas[output.stream]
+        body = delta.body(data, cap_reached=output.cap_reached)
         self._credit -= len(body)
-        self._link.event(method, body, only=self.spec.n)
+        with self._link.together(at_once=True):
+            self._link.event(delta.method, body, only=self.spec.n)
 
     async def _room(self) -> None:
         while self._credit <= 0:
@@ -152,8 +134,11 @@ class Spawned:
 
     # ---- what its client does to it
 
-    def write(self, n: int, params: CommandExecWriteParams | ProcessWriteStdinParams) -> None:
-        """The answer comes when the process, or the pipe to it, has taken everything."""
+    def write(
+        self, n: int, params: CommandExecWriteParams | ProcessWriteStdinParams
+    ) -> Nothing | None:
+        """The answer comes when the process, or the pipe to it, has taken everything; None when
+        that is later."""
         data = _decoded(params.delta_base64)
         if not (self.spec.stdin or self.spec.tty):
             what = "command/exec" if self.spec.answer == "atEnd" else "process"
@@ -162,10 +147,15 @@ class Spawned:
             raise _closed()
         if self._input_size and self._input_size + len(data) > INPUT_BYTES:
             raise overloaded()
+        if not self._inputs and data:  # a key is typed a turn of the scheduler sooner
+            data = data[self.process.write_now(data) :]
+            if not data and not params.close_stdin:
+                return Nothing()
         self._input_closed = self._input_closed or params.close_stdin
         self._input_size += len(data)
         self._inputs.append((n, data, params.close_stdin))
         self._input_said.set()
+        return None
 
     async def _feed(self) -> None:
         while True:
