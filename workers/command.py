@@ -111,8 +111,16 @@ def _unknown(params: object) -> RpcError:
     return no_process(getattr(params, "process_handle", ""))
 
 
+def _keep_heap() -> None:
+    """Keep up to 2 MiB of freed memory: glibc would give each piece of output back to the system,
+    and ask for it again, page by page.  It learns from the first large block that it sees freed.
+    """
+    bytearray(1 << 20)  # its pages are never touched
+
+
 async def be(link: Link, incoming: AsyncIterator[Down], nursery: trio.Nursery) -> None:
     """Be a command worker until `Bye` or the end of the link."""
+    _keep_heap()
     commands = Commands(link, nursery)
     grace = END_SECONDS
     try:

@@ -199,8 +199,10 @@ class Process:
                     heard(data)
 
     async def _reap(self) -> None:
-        await self._wait_exit()
         self._note_end()
+        if self.exit_code is None:
+            await self._wait_exit()
+            self._note_end()
 
     async def _wait_exit(self) -> None:
         """Until the child has ended; where there are pidfds, without reaping it."""
@@ -233,12 +235,9 @@ class Process:
             _kill(family)
             with trio.move_on_after(REAP_SECONDS, shield=True):
                 await self._reap()
-        with trio.CancelScope(shield=True):
-            await self._reader.aclose()
-            if self._errors is not None:
-                await self._errors.aclose()
-            if self._writer is not None:
-                await self._writer.aclose()
+        for stream in (self._reader, self._errors, self._writer):
+            if stream is not None:
+                stream.close()
         await self._clear()
 
     async def _clear(self) -> None:

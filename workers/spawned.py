@@ -74,7 +74,8 @@ class Spawned:
         async with trio.open_nursery() as nursery:
             if self.spec.timeout_ms is not None:
                 nursery.start_soon(self._expire, self.spec.timeout_ms / 1000)
-            nursery.start_soon(self._feed)
+            if self.spec.stdin or self.spec.tty:
+                nursery.start_soon(self._feed)
             with self._scope:
                 await self.process.run(out, err, self._room, linger=LINGER_SECONDS)
             nursery.cancel_scope.cancel()
