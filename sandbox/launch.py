@@ -112,8 +112,7 @@ class Prepared:
         if self.gone is not None:
             os.close(self.gone)
             self.gone = None
-        for path, descriptor in self.held:
-            placeholder.release(path, descriptor)
+        placeholder.release(*self.held)
         self.held = []
 
 
@@ -129,9 +128,9 @@ def _fenced(launch: Launch, fence: Fence, prepared: Prepared) -> list[str]:
     words += ["--chdir", launch.cwd, "--clearenv"]
     for name, value in launch.env.items():
         words += ["--setenv", name, value]
-    if any("\0" in word for word in words):  # it would end a word, and what follows be an option
+    data = os.fsencode("\0".join([*words, ""]))
+    if data.count(0) > len(words):  # it would end a word, and what follows be an option
         raise ValueError("embedded null byte")
-    data = b"".join(os.fsencode(word) + b"\0" for word in words)
     return [fence.program, "--args", str(prepared.file(data))]
 
 

@@ -9,6 +9,7 @@ is what programs and the reference server take for a sandbox.
 """
 
 import errno
+import functools
 import platform
 import struct
 from dataclasses import dataclass, field
@@ -137,6 +138,7 @@ MACHINES = {
 }
 
 
+@functools.cache
 def program(sockets: Sockets, machine: str | None = None, *, shared: bool = False) -> bytes:
     """An array of struct sock_filter; `shared` is for a command among the host's processes.
 
