@@ -34,24 +34,47 @@ class Frames:
     """Splits a byte stream into payloads, each behind four bytes of length."""
 
     def __init__(self) -> None:
-        self._pending = bytearray()
+        self._begun = bytearray()  # a frame that has not come whole, with its length
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield each payload completed by `data`.
 
         Raises ValueError when the stream cannot be one of ours.
         """
-        whole = bytes(self._pending) + data if self._pending else data
-        start, end = 0, len(whole)
-        while end - start >= 4:
-            (length,) = _LENGTH.unpack_from(whole, start)
-            if length > FRAME_LIMIT:
-                raise ValueError(f"a frame of {length} bytes")
-            if end - start - 4 < length:
+        start = 0
+        if self._begun:
+            start = self._go_on(data)
+            if not self._is_whole():
+                return
+            yield bytes(memoryview(self._begun)[_LENGTH.size :])
+        while len(data) - start >= _LENGTH.size:
+            end = start + _size(data, start)
+            if end > len(data):
                 break
-            yield whole[start + 4 : start + 4 + length]
-            start += 4 + length
-        self._pending = bytearray(whole[start:])
+            yield data[start + _LENGTH.size : end]
+            start = end
+        self._begun = bytearray(data[start:])
+
+    def _go_on(self, data: bytes) -> int:
+        """Add what the frame lacks, and no more: a large one comes in hundreds of pieces."""
+        taken = max(0, _LENGTH.size - len(self._begun))
+        self._begun += data[:taken]
+        if len(self._begun) < _LENGTH.size:
+            return len(data)
+        end = taken + _size(self._begun, 0) - len(self._begun)
+        self._begun += data[taken:end]
+        return end
+
+    def _is_whole(self) -> bool:
+        return len(self._begun) >= _LENGTH.size and len(self._begun) == _size(self._begun, 0)
+
+
+def _size(data: bytes | bytearray, start: int) -> int:
+    """Of the whole frame that starts there."""
+    (length,) = _LENGTH.unpack_from(data, start)
+    if length > FRAME_LIMIT:
+        raise ValueError(f"a frame of {length} bytes")
+    return _LENGTH.size + length
 
 
 class Lines:

@@ -56,7 +56,7 @@ class Worker:
             self._waiting.append(data)
             self._said.set()
 
-    def _push(self, data: bytes) -> int:
+    def _push(self, data: bytes | memoryview) -> int:
         """How many bytes the system has taken; a worker that is gone takes all."""
         try:
             return self._link.send(data)
@@ -81,7 +81,8 @@ class Worker:
             await self._said.wait()
             data = b"".join(self._waiting)
             self._waiting = [data]
-            while data := data[self._push(data) :]:
+            left = memoryview(data)  # a large one goes in hundreds of pieces
+            while left := left[self._push(left) :]:
                 with suppress(trio.ClosedResourceError):
                     await trio.lowlevel.wait_writable(self._link)
             del self._waiting[0]
