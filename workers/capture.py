@@ -1,5 +1,6 @@
 """What of a process's output is kept or passed on: each stream up to its cap."""
 
+import codecs
 from dataclasses import dataclass, field
 
 from protocol.command import OutputStream
@@ -39,6 +40,8 @@ def text_of(data: bytes, *, cut: bool = False) -> str:
     except UnicodeDecodeError as error:
         if cut and error.reason == "unexpected end of data":
             return data[: error.start].decode()
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return data.decode("utf-16", "replace")
     text = data.decode(errors="replace")
     if all(char < "\x80" or char == "\ufffd" for char in text) and "\0" not in text:
         return data.decode("cp1252", "replace")

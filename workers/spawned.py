@@ -4,9 +4,8 @@ Output is encoded here, once.  A process whose output its client does not take i
 so it waits, and nobody else does.
 """
 
-import base64
-import binascii
-import re
+import errno
+import os
 import shutil
 from functools import partial
 from pathlib import Path
@@ -14,13 +13,14 @@ from pathlib import Path
 import msgspec
 import trio
 
+from protocol import chunk
 from protocol.command import (
     TIMED_OUT,
     CommandExecResizeParams,
     CommandExecResponse,
     CommandExecWriteParams,
 )
-from protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, RpcError, invalid, overloaded
+from protocol.errors import INTERNAL_ERROR, RpcError, invalid, overloaded
 from protocol.frames import Failed, Reply, Spawn
 from protocol.methods import PROCESS_EXITED
 from protocol.process import (
@@ -140,7 +140,7 @@ class Spawned:
     ) -> Nothing | None:
         """The answer comes when the process, or the pipe to it, has taken everything; None when
         that is later."""
-        data = _decoded(params.delta_base64)
+        data = chunk.decode(params.delta_base64)
         if not (self.spec.stdin or self.spec.tty):
             what = "command/exec" if self.spec.answer == "atEnd" else "process"
             raise invalid(f"stdin streaming is not enabled for this {what}")
@@ -175,7 +175,7 @@ class Spawned:
 
     async def _type(self, data: bytes, close: bool) -> None:
         if close and self.spec.tty:
-            data += b"\x04"  # a terminal has no end; this is how its user says so
+            data += b"\n\x04"  # a terminal has no end; this is how its user says so (observed)
         if data:
             await self.process.write(data)
         if close:
@@ -208,61 +208,58 @@ class Spawned:
 
 
 def _start(spec: Spawn) -> Process:
-    env = variables(spec.shell_environment)
-    for name, value in spec.env.items():
-        if value is None:
-            env.pop(name, None)
-        else:
-            env[name] = value
     try:
         launch = plan(
             spec.sandbox_policy,
             spec.argv,
             spec.cwd,
-            env,
+            _environment(spec),
             spec.permission_profile,
             project=spec.project,
         )
-        if spec.tty and launch.fence is None:
-            _must_exist(launch)
+        if launch.fence is None:
+            _check_program(spec, launch)
         size = (spec.rows, spec.cols)
         return Process(launch, tty=spec.tty, stdin=spec.stdin, apart=not spec.tty, size=size)
     except Unenforceable as error:
         raise invalid(error.reason) from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-        what = "command" if spec.answer == "atEnd" else "process"
-        raise RpcError(INTERNAL_ERROR, f"failed to spawn {what}: {_reason(error)}") from None
+    except OSError as error:
+        raise _not_started(spec, f"{error.strerror} (os error {error.errno})") from None
+    except ValueError:
+        raise _not_started(spec, "nul byte found in provided data") from None
 
 
-def _must_exist(launch: Launch) -> None:
+def _not_started(spec: Spawn, reason: str) -> RpcError:
+    what = "command" if spec.answer == "atEnd" else "process"
+    return RpcError(INTERNAL_ERROR, f"failed to spawn {what}: {reason}")
+
+
+def _environment(spec: Spawn) -> dict[str, str]:
+    env = variables(spec.shell_environment)
+    for given, value in spec.env.items():
+        name, more, rest = given.partition("=")  # A=B with the value C is A with B=C (observed)
+        if value is None:
+            env.pop(given, None)
+        elif name:  # no program could ask for one without a name
+            env[name] = rest + more + value
+    return env
+
+
+def _check_program(spec: Spawn, launch: Launch) -> None:
     """On a terminal it is a shell that starts the program, which would only say so in words."""
     name = launch.argv[0]
+    if not name:
+        raise _not_started(spec, f"missing program for {'PTY' if spec.tty else 'pipe'} spawn")
+    if not spec.tty:
+        return
     if "/" in name:
-        (Path(launch.cwd) / name).stat()
+        program = Path(launch.cwd, name)
+        program.stat()
+        if not program.is_file() or not os.access(program, os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     elif shutil.which(name, path=launch.env.get("PATH")) is None:
-        raise FileNotFoundError(2, "No such file or directory")
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror} (os error {error.errno})"
-    return str(error)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def _closed() -> RpcError:
     return invalid("stdin is already closed")
-
-
-def _decoded(text: str | None) -> bytes:
-    try:
-        return base64.b64decode(text or "", validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise RpcError(
-            INVALID_PARAMS, f"invalid deltaBase64: {_fault(text or '', error)}"
-        ) from None
-
-
-def _fault(text: str, error: ValueError) -> str:
-    if symbol := re.search(r"[^A-Za-z0-9+/]", text.rstrip("=")):
-        return f"Invalid symbol {ord(symbol[0])}, offset {symbol.start()}."
-    return str(error)

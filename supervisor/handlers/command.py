@@ -2,6 +2,7 @@
 
 import os
 
+from protocol import chunk
 from protocol.command import (
     DEFAULT_CAP_BYTES,
     DEFAULT_TIMEOUT_MS,
@@ -52,7 +53,7 @@ def command_exec(host: Host, client: Connection, params: CommandExecParams) -> S
         id=params.process_id or "",
         answer="atEnd",
         argv=params.command,
-        cwd=os.path.join(settings.cwd, params.cwd or ""),  # noqa: PTH118 - as it was given
+        cwd=os.path.join(settings.cwd, _at_home(params.cwd or "")),  # noqa: PTH118 - as given
         env=params.env or {},
         tty=params.tty,
         rows=size.rows,
@@ -69,7 +70,13 @@ def command_exec(host: Host, client: Connection, params: CommandExecParams) -> S
     return host.commands.begin(client, KIND, params.process_id, spec)
 
 
+def _at_home(path: str) -> str:
+    """`~` is the server's (observed); the home of somebody else is not asked for."""
+    return os.path.expanduser(path) if path.partition("/")[0] == "~" else path  # noqa: PTH111
+
+
 def _check(params: CommandExecParams) -> None:
+    check_widths(params.timeout_ms, params.output_bytes_cap)
     if not params.command:
         raise invalid("command must not be empty")
     if params.size is not None and not params.tty:
@@ -90,6 +97,14 @@ def _check(params: CommandExecParams) -> None:
         check_timeout(KIND, params.timeout_ms)
     if params.sandbox_policy is not None and params.permission_profile is not None:
         raise invalid("`permissionProfile` cannot be combined with `sandboxPolicy`")
+
+
+def check_widths(timeout_ms: int | None, cap_bytes: int | None) -> None:
+    """What does not fit is no number to the reference server, nor to a frame."""
+    if timeout_ms is not None and not -(1 << 63) <= timeout_ms < 1 << 63:
+        raise invalid(f"Invalid request: invalid value: integer `{timeout_ms}`, expected i64")
+    if cap_bytes is not None and cap_bytes >= 1 << 64:
+        raise invalid(f"Invalid request: invalid value: integer `{cap_bytes}`, expected usize")
 
 
 def check_timeout(method: str, timeout_ms: int) -> None:
@@ -142,6 +157,8 @@ def _check_absolute(paths: list[str]) -> None:
 def command_exec_write(host: Host, client: Connection, params: CommandExecWriteParams) -> Spawned:
     if params.delta_base64 is None and not params.close_stdin:
         raise RpcError(INVALID_PARAMS, "command/exec/write requires deltaBase64 or closeStdin")
+    if not host.commands.find(client, KIND, params.process_id):
+        chunk.decode(params.delta_base64)  # what is wrong with the input comes first (observed)
     return _find(host, client, params.process_id)
 
 

@@ -4,6 +4,7 @@ import os
 
 from msgspec import UNSET
 
+from protocol import chunk
 from protocol.command import DEFAULT_CAP_BYTES, DEFAULT_TIMEOUT_MS, TerminalSize
 from protocol.errors import INVALID_PARAMS, RpcError, invalid, no_process
 from protocol.frames import Spawn
@@ -17,7 +18,7 @@ from protocol.process import (
 )
 from supervisor.connection import Connection
 from supervisor.handlers import serves
-from supervisor.handlers.command import check_size, check_timeout
+from supervisor.handlers.command import check_size, check_timeout, check_widths
 from supervisor.host import Host
 from supervisor.spawned import Spawned
 
@@ -50,6 +51,8 @@ def process_spawn(host: Host, client: Connection, params: ProcessSpawnParams) ->
 
 
 def _check(params: ProcessSpawnParams) -> None:
+    cap, timeout = params.output_bytes_cap, params.timeout_ms
+    check_widths(None if timeout is UNSET else timeout, None if cap is UNSET else cap)
     if not os.path.isabs(params.cwd):  # noqa: PTH117
         raise invalid(RELATIVE)
     if not params.command:
@@ -68,6 +71,8 @@ def _check(params: ProcessSpawnParams) -> None:
 def process_write_stdin(host: Host, client: Connection, params: ProcessWriteStdinParams) -> Spawned:
     if params.delta_base64 is None and not params.close_stdin:
         raise RpcError(INVALID_PARAMS, "process/writeStdin requires deltaBase64 or closeStdin")
+    if not host.commands.find(client, KIND, params.process_handle):
+        chunk.decode(params.delta_base64)
     return _find(host, client, params.process_handle)
 
 

@@ -102,14 +102,14 @@ async def test_a_terminal_has_the_size_it_is_given(connect):
 
 
 async def test_closing_the_input_of_a_terminal_ends_what_reads_it(connect_stdio):
-    """Ours: a terminal is ended as its user would, with Ctrl-D."""
+    """Observed: as its user would, with Ctrl-D on a line of its own."""
     client = await connect_stdio()
     begun = await begin(client, "echo up; cat; echo end", tty=True)
     await begun.hear(b"up")
 
     await begun.write(close=True)
 
-    await begun.hear(b"end")
+    assert await begun.hear(b"end\r\n") == b"\r\n\r\nend\r\n"
     assert (await begun.result()).exit_code == 0
 
 
@@ -231,6 +231,29 @@ async def test_a_flood_for_one_client_does_not_hold_up_another(connect_ws):
     await slow.answer_to("flood")
     deltas = [h.params for h in slow.heard if h.method == COMMAND_EXEC_OUTPUT_DELTA.name]
     assert sum(len(b64decode(delta.delta_base64)) for delta in deltas) == size
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_output_disturbs_nobody(connect_ws):
+    """Ours: its command ends, and the room for its output was its own."""
+    other = await connect_ws()
+    for _ in range(6):  # more than there are workers
+        async with connect_ws.server.connect() as client:
+            await client.initialize()
+            begun = await begin(
+                client, "echo $$; exec yes", stream_stdout_stderr=True, disable_output_cap=True
+            )
+            number = int((await begun.hear(b"\n")).split()[0])
+        await gone(number)
+        assert await run(other, "echo quick") == (0, "quick\n", "")
+
+
+async def test_the_folder_of_a_command_may_be_at_home(connect_stdio):
+    """Observed: `~` is the server's."""
+    client = await connect_stdio()
+
+    for cwd in ("~", "~/."):
+        code, out, _ = await run(client, 'test . -ef "$HOME" && echo home', cwd=cwd)
+        assert (code, out) == (0, "home\n")
 
 
 async def test_a_dead_worker_fails_its_commands_and_the_next_one_runs(connect_ws):

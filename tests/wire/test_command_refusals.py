@@ -13,6 +13,7 @@ from protocol.methods import (
     COMMAND_EXEC_RESIZE,
     COMMAND_EXEC_WRITE,
 )
+from protocol.policy import ReadOnly
 from tests.commanding import begin, run, terminate
 
 
@@ -23,6 +24,9 @@ async def refusal(client, method, params) -> tuple[int, str]:
 
 
 MISSING = "failed to spawn command: No such file or directory (os error 2)"
+DENIED = "failed to spawn command: Permission denied (os error 13)"
+NUL = "failed to spawn command: nul byte found in provided data"
+READ_ONLY = {"sandboxPolicy": {"type": "readOnly"}}
 NONSENSE = [
     ({"command": []}, INVALID_REQUEST, "command must not be empty"),
     ({"command": ["no-such-program"]}, INTERNAL_ERROR, MISSING),
@@ -33,7 +37,34 @@ NONSENSE = [
         INTERNAL_ERROR,
         "failed to spawn command: Not a directory (os error 20)",
     ),
-    ({"command": ["a\0b"]}, INTERNAL_ERROR, "failed to spawn command: embedded null byte"),
+    ({"command": ["a\0b"]}, INTERNAL_ERROR, NUL),
+    ({"command": ["true"], "cwd": "a\0b"}, INTERNAL_ERROR, NUL),
+    ({"command": ["true"], "env": {"A": "a\0b"}}, INTERNAL_ERROR, NUL),
+    ({"command": ["true"], "env": {"A": "a\0b"}, **READ_ONLY}, INTERNAL_ERROR, NUL),
+    ({"command": [""]}, INTERNAL_ERROR, "failed to spawn command: missing program for pipe spawn"),
+    ({"command": ["/etc/passwd"]}, INTERNAL_ERROR, DENIED),
+    ({"command": ["/etc/passwd"], "tty": True, "processId": "p"}, INTERNAL_ERROR, DENIED),
+    ({"command": ["/"], "tty": True, "processId": "p"}, INTERNAL_ERROR, DENIED),
+    (
+        {"command": [""], "tty": True, "processId": "p"},
+        INTERNAL_ERROR,
+        "failed to spawn command: missing program for PTY spawn",
+    ),
+    (
+        {"command": ["true"], "size": {"rows": 1, "cols": 1}},
+        INVALID_PARAMS,
+        "command/exec size requires tty: true",
+    ),
+    (
+        {"command": ["true"], "timeoutMs": 1, "disableTimeout": True},
+        INVALID_PARAMS,
+        "command/exec cannot set both timeoutMs and disableTimeout",
+    ),
+    (
+        {"command": ["true"], "outputBytesCap": 1, "disableOutputCap": True},
+        INVALID_PARAMS,
+        "command/exec cannot set both outputBytesCap and disableOutputCap",
+    ),
     (
         {"command": ["true"], "processId": "p", "tty": True, "size": {"rows": 0, "cols": 1}},
         INVALID_PARAMS,
@@ -52,6 +83,10 @@ NONSENSE = [
 ]
 MISSHAPEN = [
     {"command": ["true"], "outputBytesCap": -1},
+    {"command": ["true"], "outputBytesCap": 1 << 64},
+    {"command": ["true"], "timeoutMs": 1 << 63},
+    {"command": ["true"], "timeoutMs": 1.5},
+    {"command": []} | {"timeoutMs": -(1 << 63) - 1},
     {"command": ["true"], "processId": "p", "tty": True, "size": {"rows": 70000, "cols": 1}},
     {"command": ["true"], "env": {"A": 1}},
     {"command": "true"},
@@ -59,7 +94,7 @@ MISSHAPEN = [
 
 
 async def test_what_makes_no_sense_is_refused(connect_stdio):
-    """Observed, but for the NUL; and the server goes on."""
+    """Observed, but for the words about a terminal's program; and the server goes on."""
     client = await connect_stdio()
 
     for params, code, message in NONSENSE:
@@ -136,13 +171,14 @@ async def test_writing_to_a_command_that_reads_nothing_more_is_refused(connect_s
 
 
 async def test_input_that_is_no_base64_is_refused(connect_stdio):
-    """Observed."""
+    """Observed, for an unknown id too; and nothing of it is written."""
     client = await connect_stdio()
     begun = await begin(client, "cat", stream_stdin=True)
 
-    params = CommandExecWriteParams(process_id="p", delta_base64="%%%")
-    with pytest.raises(RpcError, match=r"invalid deltaBase64: Invalid symbol 37, offset 0\."):
-        await client.call(COMMAND_EXEC_WRITE, params)
+    for id in ("p", "unknown"):
+        params = CommandExecWriteParams(process_id=id, delta_base64="QUJD%%%")
+        with pytest.raises(RpcError, match=r"invalid deltaBase64: Invalid symbol 37, offset 4\."):
+            await client.call(COMMAND_EXEC_WRITE, params)
     await begun.write(b"x", close=True)
     assert (await begun.result()).stdout == "x"
 
@@ -157,3 +193,23 @@ async def test_a_pipe_has_no_size(connect_stdio):
         await client.call(COMMAND_EXEC_RESIZE, params)
     await terminate(begun)
     await begun.result()
+
+
+async def test_a_variable_with_an_odd_name_is_none_or_part_of_the_value(connect_stdio):
+    """Observed: `A=B` with the value C is A with the value B=C; a name of nothing is no name."""
+    client = await connect_stdio()
+    odd = {"A=B": "C", "": "x", "=D": "x", "E=F": None}
+
+    for sandbox in ({}, {"sandbox_policy": ReadOnly()}):
+        done = await run(client, "echo ${A-unset}", env=odd, **sandbox)
+        assert done == (0, "B=C\n", "")
+
+
+async def test_what_is_typed_into_a_command_that_has_ended_is_refused(connect_stdio):
+    """Observed."""
+    client = await connect_stdio()
+    begun = await begin(client, "exit 3", stream_stdin=True)
+    assert (await begun.result()).exit_code == 3
+
+    with pytest.raises(RpcError, match='no active command/exec for process id "p"'):
+        await begun.write(b"late")

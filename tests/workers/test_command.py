@@ -165,6 +165,11 @@ def test_text_that_is_not_utf8_is_taken_for_western():
     assert text_of(b"caf\xe9") == "caf\u00e9"
 
 
+def test_text_in_utf16_is_known_by_its_mark():
+    """Observed."""
+    assert text_of(b"\xff\xfeh\0i\0") == text_of(b"\xfe\xff\0h\0i") == "hi"
+
+
 def test_a_cap_does_not_leave_half_a_character():
     """Ours."""
     assert text_of("a\u20ac".encode()[:-1], cut=True) == "a"
