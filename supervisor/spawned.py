@@ -32,7 +32,7 @@ class Spawned:
     """`name` is None when its client has given it no id; `begun` once its worker knows of it."""
 
     ROOM_BYTES = 1 << 20  # in the outbox; beyond it output waits here
-    GRANT_BYTES = 64 << 10  # is said at once: a worker may be ahead by four times as much
+    GRANT_BYTES = 256 << 10  # is said at once: a worker may be ahead by twice as much
 
     def __init__(
         self,

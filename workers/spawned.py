@@ -36,7 +36,7 @@ from workers.link import Link
 from workers.process import Process
 from workers.variables import variables
 
-WINDOW_BYTES = 256 << 10  # of events that the client of a process has not taken yet
+WINDOW_BYTES = 512 << 10  # of events that the client of a process has not taken yet
 INPUT_BYTES = 8 << 20  # that may wait for a process to read them; beyond it a write is refused
 # For children in the background that keep the output open; then they are killed (observed).
 LINGER_SECONDS = 2.0
