@@ -66,7 +66,10 @@ def release(*held: tuple[str, int]) -> None:
         else:
             os.close(descriptor)
     if gone:  # it is here that the disk gives up the folder: 4 ms each, where its journal is busy
-        threading.Thread(target=_close, args=(gone,), daemon=True).start()
+        try:
+            threading.Thread(target=_close, args=(gone,), daemon=True).start()
+        except RuntimeError:  # out of threads
+            _close(gone)
 
 
 def _removed(path: str, descriptor: int) -> bool:
@@ -108,4 +111,6 @@ def sweep() -> None:
     for path in {os.fsdecode(name) for name in said if name}:
         if is_placeholder(path):
             with contextlib.suppress(OSError):  # it has just gone, or somebody is at it
-                release(path, _locked(path))
+                descriptor = _locked(path)
+                _removed(path, descriptor)
+                os.close(descriptor)  # here, because who forks must have one thread only
