@@ -235,7 +235,14 @@ def _start(spec: Spawn) -> Process:
         if spec.tty and launch.fence is None:
             _must_exist(launch)
         size = (spec.rows, spec.cols)
-        return Process(launch, tty=spec.tty, stdin=spec.stdin, apart=not spec.tty, size=size)
+        return Process(
+            launch,
+            tty=spec.tty,
+            stdin=spec.stdin,
+            apart=not spec.tty,
+            size=size,
+            limits=spec.limits,
+        )
     except Unenforceable as error:
         raise invalid(error.reason) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
