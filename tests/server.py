@@ -16,6 +16,7 @@ from trio_websocket import wrap_client_stream
 
 from protocol.framing import Lines
 from tests.client import MESSAGE_LIMIT, Client, Pipes, Socket, listening
+from tests.leftovers import SERVERS
 
 ATRIO = str(Path(sys.executable).with_name("atrio"))
 END_SECONDS = 15.0  # for all its processes to leave; a worker's farewell alone may take 5
@@ -115,6 +116,7 @@ async def serving(
             [ATRIO, *flags, "app-server", "--listen", listen],
             stdin=-1, stdout=-1, stderr=-1, cwd=cwd, env=environment,
         )  # fmt: skip
+        SERVERS.add(process.pid)
         server = Server(process)
         try:
             if listen == "stdio://":

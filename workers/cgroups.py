@@ -12,7 +12,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -228,7 +228,7 @@ def kill(path: str) -> bool:
 
 
 @contextlib.contextmanager
-def _held(pids: set[int]) -> Iterator[dict[int, int]]:
+def _held(pids: set[int]) -> Generator[dict[int, int]]:
     descriptors = dict[int, int]()
     try:
         for pid in pids:

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import trio
@@ -42,7 +42,7 @@ class Group:
         return self._places[0].path
 
     @contextlib.contextmanager
-    def entered(self) -> Iterator[None]:
+    def entered(self) -> Generator[None]:
         """What is forked within is born in the group, so it cannot fork before it is in it."""
         with contextlib.ExitStack() as stack:
             for place in self._places:
@@ -96,7 +96,8 @@ class Group:
 
     def break_off(self) -> None:
         own = self._limits.command_processes
-        if own is not None and self.size >= own:
+        peak = _count(f"{self.path}/pids.peak")  # since Linux 6.6; before, the nearer one is named
+        if own is not None and (peak or own) >= own:
             self.breach = f"limit of {own} processes (atrio.command_processes)"
         else:
             most = self._limits.thread_processes
@@ -214,7 +215,8 @@ class Groups:
         """Of all commands together; v1 counts them for each."""
         if not self.ground.counting.v2:
             return 0
-        return _count(f"{self.ground.path(self.ground.counting, self._name)}/memory.events", "oom_kill")
+        above = self.ground.path(self.ground.counting, self._name)
+        return _count(f"{above}/memory.events", "oom_kill")
 
     def forget(self, group: Group) -> None:
         self._all.discard(group)
@@ -255,24 +257,23 @@ def _bound_memory(path: str, tree: Tree, size: int) -> None:
         write(f"{path}/memory.memsw.limit_in_bytes", str(size))
 
 
-HERE: Groups | None = None
+_here: list[Groups] = []  # there is one worker in a process, and it has groups or none
 
 
 def settle(ground: Ground | None) -> None:
     """From now on commands of this process have groups, where the host lets them."""
-    global HERE  # noqa: PLW0603 - there is one worker in a process
     with contextlib.suppress(OSError):
-        HERE = None if ground is None else Groups(ground)
+        _here[:] = [] if ground is None else [Groups(ground)]
 
 
 def ground() -> Ground | None:
-    return None if HERE is None else HERE.ground
+    return _here[0].ground if _here else None
 
 
 async def watch() -> None:
-    if HERE is not None:
-        await HERE.watch()
+    for here in _here:
+        await here.watch()
 
 
 def make(limits: Limits) -> Group | None:
-    return None if HERE is None else HERE.make(limits)
+    return _here[0].make(limits) if _here else None

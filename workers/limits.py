@@ -1,13 +1,15 @@
 """What bounds a command where no control group does, and what every process of ours has.
 
-Limits of a resource are inherited, so the nursery process sets once what is for all.  What is for a
-command alone is set from outside as soon as it is started: no code of ours runs between fork and
-exec, and a command has not come further than its loader by then.
+Limits of a resource are inherited: the nursery process sets once what is for all, and a worker
+bounds itself for the moment in which a command is born.  So no code of ours runs between fork and
+exec, and no command runs before it is bound.
 """
 
 import contextlib
 import os
 import resource
+from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 
 from protocol.settings import Limits
@@ -20,15 +22,16 @@ def for_all() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def restrict(pid: int, limits: Limits, ground: Ground | None) -> None:
-    """Bound what the command's group does not."""
-    with contextlib.suppress(OSError, ValueError):  # it has ended; the host's own bound is lower
+@contextlib.contextmanager
+def inherited(limits: Limits, ground: Ground | None) -> Generator[None]:
+    """What is forked within has those bounds that its control group does not have."""
+    with contextlib.ExitStack() as stack:
         if not (ground and ground.counts) and os.geteuid() != 0:  # root is not held by it
             most = limits.command_processes or limits.thread_processes
-            _lower(pid, resource.RLIMIT_NPROC, running() + most)
-    with contextlib.suppress(OSError, ValueError):
+            stack.enter_context(_bounded(resource.RLIMIT_NPROC, running() + most))
         if limits.command_memory_bytes and not _weighs_commands(ground):
-            _lower(pid, resource.RLIMIT_DATA, limits.command_memory_bytes)
+            stack.enter_context(_bounded(resource.RLIMIT_DATA, limits.command_memory_bytes))
+        yield
 
 
 def _weighs_commands(ground: Ground | None) -> bool:
@@ -36,14 +39,23 @@ def _weighs_commands(ground: Ground | None) -> bool:
     return ground is not None and ground.weighing is not None and not ground.weighing.v2
 
 
-def _lower(pid: int, what: int, most: int) -> None:
-    _, hard = resource.prlimit(pid, what)
-    if hard == resource.RLIM_INFINITY or most < hard:
-        resource.prlimit(pid, what, (most, most))
+@contextlib.contextmanager
+def _bounded(what: int, most: int) -> Generator[None]:
+    soft, hard = resource.getrlimit(what)
+    if soft == resource.RLIM_INFINITY or most < soft:
+        resource.setrlimit(what, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(what, (soft, hard))
 
 
+@cache
 def running() -> int:
-    """How many processes and threads our user has: the kernel counts them all."""
+    """How many processes and threads our user has: the kernel counts them all.
+
+    Once for each worker: a search through /proc is slower than most commands.
+    """
     mine, count = os.geteuid(), 0
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():

@@ -14,7 +14,7 @@ import os
 import signal
 import subprocess
 import termios
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING
 
 import trio
@@ -22,7 +22,7 @@ import trio
 from protocol.settings import Limits
 from sandbox import Launch, Prepared
 from workers import groups, orphans
-from workers.limits import restrict
+from workers.limits import inherited
 
 if TYPE_CHECKING:
     import psutil
@@ -134,7 +134,7 @@ class Process:
     ) -> subprocess.Popen[bytes]:
         self._prepared = prepared
         try:
-            with self._group.entered() if self._group else contextlib.nullcontext():
+            with self._bounds():
                 popen = subprocess.Popen(
                     prepared.argv,
                     stdin=stdin,
@@ -150,8 +150,16 @@ class Process:
             prepared.close()
             raise
         prepared.started()
-        restrict(popen.pid, self._limits, groups.ground() if self._group else None)
         return popen
+
+    @contextlib.contextmanager
+    def _bounds(self) -> Generator[None]:
+        """What is forked within is born in its group, and bounded."""
+        ground = groups.ground() if self._group else None
+        with inherited(self._limits, ground), contextlib.ExitStack() as stack:
+            if self._group is not None:
+                stack.enter_context(self._group.entered())
+            yield
 
     # ---- its output and its end
 
@@ -242,7 +250,7 @@ class Process:
         self._ended.set()
 
     def _note_code(self, code: int) -> None:
-        """Death by signal, as the reference server tells it: -1, and 1 from a terminal (observed)."""
+        """Death by signal as the reference server tells it: -1, from a terminal 1 (observed)."""
         self.exit_code = code if code >= 0 else 1 if self.tty else -1
         self.killed_by = -code if code < 0 else None
 
