@@ -5,7 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -102,6 +102,15 @@ def _is_alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+async def gone(pid: int) -> None:
+    """Return once the process has ended; somebody else reaps it."""
+    with suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(pid)
+        with trio.fail_after(END_SECONDS):
+            await trio.lowlevel.wait_readable(descriptor)
+        os.close(descriptor)
 
 
 @asynccontextmanager

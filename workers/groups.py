@@ -95,13 +95,14 @@ class Group:
         return self.breach is not None
 
     def break_off(self) -> None:
-        own = self._limits.command_processes
-        peak = _count(f"{self.path}/pids.peak")  # since Linux 6.6; before, the nearer one is named
-        if own is not None and (peak or own) >= own:
+        """Say which bound that was; before Linux 6.6 there are no peaks, and ours are likelier."""
+        own, common = self._limits.command_processes, self._limits.thread_processes
+        if own is not None and (_count(f"{self.path}/pids.peak") or own) >= own:
             self.breach = f"limit of {own} processes (atrio.command_processes)"
+        elif (self._groups.peak() or common) >= common:
+            self.breach = f"limit of {common} processes (atrio.thread_processes)"
         else:
-            most = self._limits.thread_processes
-            self.breach = f"limit of {most} processes (atrio.thread_processes)"
+            self.breach = "the limit of processes that this host sets for the server"
 
     @property
     def size(self) -> int:
@@ -210,6 +211,9 @@ class Groups:
             if "memory" in tree.controllers and limits.thread_memory_bytes:
                 _bound_memory(path, tree, limits.thread_memory_bytes)
         self._bounded = limits
+
+    def peak(self) -> int:
+        return _count(f"{self.ground.path(self.ground.counting, self._name)}/pids.peak")
 
     def oom_kills(self) -> int:
         """Of all commands together; v1 counts them for each."""

@@ -18,7 +18,7 @@ from protocol.methods import (
 )
 from protocol.policy import DangerFullAccess, ReadOnly
 from tests.commanding import begin, run, sh
-from tests.server import END_SECONDS
+from tests.server import gone
 from workers import cgroups
 from workers.scripted import ToolCall
 
@@ -28,14 +28,6 @@ DAEMON = "setsid sh -c 'sleep 600 >&- 2>&- & echo $!'"
 BOMB = ["/bin/bash", "-c", "bomb() { bomb | bomb & }; bomb; wait"]
 FULL = DangerFullAccess()
 FLOOD = 60_000_000
-
-
-async def gone(pid):
-    with contextlib.suppress(ProcessLookupError):
-        descriptor = os.pidfd_open(pid)
-        with trio.fail_after(END_SECONDS):
-            await trio.lowlevel.wait_readable(descriptor)
-        os.close(descriptor)
 
 
 def runs(pid):

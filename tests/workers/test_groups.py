@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from protocol.settings import Limits
+from tests.server import gone
 from tests.workers.test_process import Heard, sh
 from workers import cgroups, groups, limits, orphans
 from workers.cgroups import Ground, Tree
@@ -60,16 +61,6 @@ async def begun(script, *, linger=None, bounds=None):
     with trio.fail_after(20):
         await process.run(heard, linger=linger)
     return process, heard
-
-
-async def gone(pid):
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    with trio.fail_after(10):
-        await trio.lowlevel.wait_readable(descriptor)
-    os.close(descriptor)
 
 
 def is_there(pid):
@@ -190,6 +181,21 @@ async def test_all_commands_of_a_thread_have_a_bound_together(host):
             nursery.cancel_scope.cancel()
 
     assert b"limit of 20 processes (atrio.thread_processes)" in heard
+
+
+async def test_a_bound_of_the_host_is_not_taken_for_one_of_ours(host):
+    """Ours: an error names the cause; raising our keys would not help."""
+    counting(host)
+    heard = Heard()
+    process = Process(sh("for i in $(seq 60); do sleep 600 & done 2>&1; wait"))
+    cgroups.write(f"{host.path(host.counting)}/pids.max", "20")
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(groups.watch)
+            await process.run(heard, linger=5.0)
+            nursery.cancel_scope.cancel()
+
+    assert b"killed: the limit of processes that this host sets for the server" in heard
 
 
 async def test_what_is_killed_while_it_forks_has_hit_no_bound(host):
