@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import trio
@@ -225,12 +225,16 @@ class Groups:
     def forget(self, group: Group) -> None:
         self._all.discard(group)
 
-    async def watch(self) -> None:
-        """End commands that have hit a bound of processes: they would go on trying."""
+    async def watch(self, reap: Callable[[], None]) -> None:
+        """End commands that have hit a bound of processes: they would go on trying.
+
+        `reap` buries what they leave, and saves a signal handler for each command that ends.
+        """
         hits = 0
         while True:
             await self._some.wait()
             await trio.sleep(WATCH_SECONDS)
+            reap()
             hits = self._look(hits)
             for group in list(self._all):
                 if group.note_processes():
@@ -270,13 +274,12 @@ def settle(ground: Ground | None) -> None:
         _here[:] = [] if ground is None else [Groups(ground)]
 
 
+def here() -> Groups | None:
+    return _here[0] if _here else None
+
+
 def ground() -> Ground | None:
     return _here[0].ground if _here else None
-
-
-async def watch() -> None:
-    for here in _here:
-        await here.watch()
 
 
 def make(limits: Limits) -> Group | None:

@@ -104,7 +104,7 @@ def end_others(own: Collection[int]) -> None:
         time.sleep(0.001)
 
 
-async def keep_reaping(own: Callable[[], Collection[int]]) -> None:
+async def keep_reaping(reap: Callable[[], None]) -> None:
     with trio.open_signal_receiver(signal.SIGCHLD) as signals:
         async for _ in signals:
-            reap(own())
+            reap()

@@ -280,6 +280,7 @@ class Process:
             if self._group is not None:
                 await self._group.end()
             await self._reap()
+        reap()
         if self._group is None:  # while nothing else runs all that was adopted is its own
             await orphans.end(live, self.pid if LIVE else None)
 
@@ -352,6 +353,11 @@ def _kill(family: "list[psutil.Process]") -> None:
 def live() -> set[int]:
     """The children that are waited for here."""
     return {process.pid for process in LIVE}
+
+
+def reap() -> None:
+    """Bury what commands have left and has ended."""
+    orphans.reap(live())
 
 
 def kill_all() -> None:

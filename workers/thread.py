@@ -73,7 +73,7 @@ from workers.docs import Docs
 from workers.history import History
 from workers.link import Link
 from workers.mailbox import HANDLERS
-from workers.process import live
+from workers.process import live, reap
 from workers.provider import Provider, Usage
 from workers.questions import Questions
 from workers.rollout import Rollout
@@ -305,8 +305,10 @@ async def _main(descriptor: int) -> None:
     link = Link(trio.SocketStream(sock))
     link.send(Hello(os.getpid()))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(orphans.keep_reaping, live)
-        nursery.start_soon(groups.watch)
+        if here := groups.here():
+            nursery.start_soon(here.watch, reap)
+        else:
+            nursery.start_soon(orphans.keep_reaping, reap)
         await serve(link)
         nursery.cancel_scope.cancel()
     await orphans.end(live)

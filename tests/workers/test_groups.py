@@ -13,7 +13,7 @@ from tests.server import gone
 from tests.workers.test_process import Heard, sh
 from workers import cgroups, groups, limits, orphans
 from workers.cgroups import Ground, Tree
-from workers.process import LIVE, Process, live
+from workers.process import LIVE, Process, live, reap
 
 MIB = 1 << 20
 
@@ -158,7 +158,7 @@ async def test_a_fork_bomb_ends_with_a_reason(host, linger):
     )
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(groups.watch)
+            nursery.start_soon(groups.here().watch, reap)
             await process.run(heard, linger=linger)
             nursery.cancel_scope.cancel()
     await orphans.end(live)
@@ -176,7 +176,7 @@ async def test_all_commands_of_a_thread_have_a_bound_together(host):
     process = Process(sh(hungry), limits=Limits(thread_processes=20))
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(groups.watch)
+            nursery.start_soon(groups.here().watch, reap)
             await process.run(heard, linger=5.0)
             nursery.cancel_scope.cancel()
 
@@ -191,7 +191,7 @@ async def test_a_bound_of_the_host_is_not_taken_for_one_of_ours(host):
     cgroups.write(f"{host.path(host.counting)}/pids.max", "20")
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(groups.watch)
+            nursery.start_soon(groups.here().watch, reap)
             await process.run(heard, linger=5.0)
             nursery.cancel_scope.cancel()
 
