@@ -116,9 +116,10 @@ async def test_nothing_is_left_when_the_servers_whole_process_group_is_killed(
 @pytest.fixture
 def counted():
     ground = cgroups.find(os.getpid())
+    if ground is not None:
+        ground.close()
     if ground is None or not ground.counts:
         pytest.skip("this host does not count processes in control groups")
-    ground.close()
 
 
 @pytest.mark.parametrize("policy", [FULL, ReadOnly()], ids=["open", "sandboxed"])
