@@ -234,6 +234,9 @@ class NurseryProcess:
             except (OSError, trio.ClosedResourceError):
                 ours.close()
                 return None
+            except trio.Cancelled:
+                ours.close()
+                raise
         worker = Worker(ours)
         self._idle.add(worker)  # from here on: whoever stops us must let it go
         with trio.move_on_after(HELLO_SECONDS) as patience:
