@@ -7,6 +7,7 @@ groups by the servers that we have started; terminals by being open in the test 
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,8 @@ class Watch:
 
     def left(self, folder: Path) -> list[str]:
         """What is left, in words; `folder` is that of all tests' files."""
+        if tracker := sys.modules.get("multiprocessing.resource_tracker"):
+            tracker._resource_tracker._stop()  # Python's own helper, which waits for our end
         deadline = time.monotonic() + END_SECONDS
         while (processes := self._processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
