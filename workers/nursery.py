@@ -22,7 +22,6 @@ from threading import Thread
 import sandbox
 from protocol.policy import Minimum
 from sandbox import placeholder
-
 from workers import cgroups, groups, limits, orphans
 from workers.cgroups import Ground
 
@@ -33,15 +32,16 @@ def serve(descriptor: int, minimum: Minimum) -> int:
     """Fork workers until the control socket closes."""
     control = socket.socket(fileno=descriptor)
     limits.for_all()
+    orphans.adopt()
     ground = cgroups.find(os.getppid())
     with _probing(minimum):
         _warm()
-    orphans.adopt()
     placeholder.keep_notes()
     wake = _wake_on_children()
     with contextlib.suppress(BrokenPipeError):  # a supervisor that stops at once is no fault
         control.sendall(f"ready; {cgroups.describe(ground)}\n".encode())
     workers: set[int] = set()
+    _report_exits(control, workers, ground)  # bury what the probes have left
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(wake, select.POLLIN)
@@ -75,8 +75,8 @@ def _ignore(_number: int, _frame: object) -> None:
 def _probing(minimum: Minimum) -> Generator[None]:
     """Find out what the host can enforce, once for all workers, beside what is done meanwhile.
 
-    It starts processes and waits for them; they are gone before orphans are adopted, and the
-    thread is before anything is forked.
+    It starts processes and waits for them; what they leave is buried, and the thread is gone,
+    before anything is forked.
     """
     sandbox.settle(minimum)
     thread = Thread(target=sandbox.host)

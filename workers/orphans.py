@@ -18,6 +18,8 @@ from collections.abc import Callable, Collection
 
 import trio
 
+from workers import cgroups
+
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
 END_SECONDS = 5  # a killed process can hang in the kernel; nobody hangs with it
 
@@ -64,14 +66,22 @@ def _session(pid: int) -> int | None:
     return None
 
 
-def adopted(own: Collection[int], session: int | None = None) -> list[int]:
-    """Children that are not our `own`, of one session if that is given."""
+def children() -> list[int]:
+    """Those of the main thread, which forks all commands and is given all orphans."""
     if none_left():
         return []
-    import psutil  # noqa: PLC0415 - most commands leave nothing
+    pid = os.getpid()
+    try:
+        return [int(child) for child in cgroups.read(f"/proc/{pid}/task/{pid}/children").split()]
+    except OSError:  # few kernels are built without it
+        import psutil  # noqa: PLC0415
 
-    children = [child.pid for child in psutil.Process().children()]
-    strays = [pid for pid in children if pid not in own and _is_foreign(pid)]
+        return [child.pid for child in psutil.Process().children()]
+
+
+def adopted(own: Collection[int], session: int | None = None) -> list[int]:
+    """Children that are not our `own`, of one session if that is given."""
+    strays = [pid for pid in children() if pid not in own and _is_foreign(pid)]
     return strays if session is None else [pid for pid in strays if _session(pid) == session]
 
 
@@ -93,11 +103,9 @@ async def end(own: Callable[[], Collection[int]], session: int | None = None) ->
 
 def end_others(own: Collection[int]) -> None:
     """The same at once and whatever their session, for a process that runs no Trio."""
-    import psutil  # noqa: PLC0415 - as above
-
     deadline = time.monotonic() + END_SECONDS
-    while not none_left() and time.monotonic() < deadline:
-        strays = [child.pid for child in psutil.Process().children() if child.pid not in own]
+    while time.monotonic() < deadline:
+        strays = [pid for pid in children() if pid not in own]
         if not strays:
             return
         kill(strays)

@@ -275,7 +275,7 @@ class Process:
 
     async def _clear(self) -> None:
         """Reap it; nothing runs on that it has started, wherever that has gone."""
-        self._signal(signal.SIGKILL)  # before: its zombie keeps their number
+        self._signal(self._prepared.killing)  # before: its zombie keeps their number
         with trio.move_on_after(REAP_SECONDS, shield=True):
             if self._group is not None:
                 await self._group.end()
