@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from protocol.framing import pack
 from protocol.policy import DangerFullAccess, PermissionProfile, SandboxPolicy
-from protocol.settings import Settings, ShellEnvironment
+from protocol.settings import Limits, Settings, ShellEnvironment
 from protocol.thread import DynamicToolSpec, SessionSource, Thread, ThreadSource
 
 
@@ -82,6 +82,7 @@ class Spawn(Frame):
     sandbox_policy: SandboxPolicy = field(default_factory=DangerFullAccess)
     permission_profile: PermissionProfile | None = None
     shell_environment: ShellEnvironment = field(default_factory=ShellEnvironment)
+    limits: Limits = field(default_factory=Limits)
 
 
 class Taken(Frame):

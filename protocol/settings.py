@@ -19,6 +19,7 @@ from protocol.policy import (
 )
 
 IDLE_TIMEOUT_MS = 300_000  # of a silent model stream; the reference server's default
+THREAD_PROCESSES = 4096  # and threads of them: more than any build needs, less than hurts a host
 
 
 class Provider(Struct):
@@ -56,6 +57,15 @@ class ShellEnvironment(Struct):
     experimental_use_profile: bool = False
 
 
+class Limits(Struct, frozen=True):
+    """Bounds of `[atrio]`: for each command, and for all commands of a thread together."""
+
+    command_memory_bytes: int | None = None
+    command_processes: int | None = None
+    thread_memory_bytes: int | None = None
+    thread_processes: int = THREAD_PROCESSES
+
+
 class Settings(Struct, kw_only=True):
     """Everything that one thread needs to know.  `cwd` is absolute."""
 
@@ -88,6 +98,7 @@ class Settings(Struct, kw_only=True):
     compact_prompt: str | None = None
     features: dict[str, bool] = field(default_factory=dict[str, bool])
     shell_environment: ShellEnvironment = field(default_factory=ShellEnvironment)
+    limits: Limits = field(default_factory=Limits)
     project_doc_max_bytes: int = 32 << 10
     project_doc_fallback_filenames: list[str] = field(default_factory=list[str])
     project_root_markers: list[str] = field(default_factory=lambda: [".git"])

@@ -1,9 +1,7 @@
 """What people are told of the sandbox here: which it is, why, and what it does not keep."""
 
-import os
 import platform
 import subprocess
-from pathlib import Path
 
 from protocol.policy import PermissionProfile, SandboxPolicy
 from sandbox import landlock, seccomp
@@ -11,8 +9,6 @@ from sandbox.cage import gaps
 from sandbox.probe import Bubblewrap, Landlock, Missing, host
 from sandbox.reach import Places, reach
 from sandbox.refusal import Unenforceable
-
-CGROUPS = Path("/sys/fs/cgroup")
 
 
 def shortfall(
@@ -44,7 +40,6 @@ def report() -> list[str]:
         *_level(),
         f"landlock: {f'ABI {abi}' if abi else 'none'}",
         f"seccomp: {filtered}",
-        f"cgroups: {_cgroups()}",
     ]
 
 
@@ -61,12 +56,3 @@ def _level() -> list[str]:
 def _version(path: str) -> str:
     done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
     return done.stdout.strip() or "bubblewrap"
-
-
-def _cgroups() -> str:
-    """Where this process is in the tree of version 2, and whether it may divide its part."""
-    if not (CGROUPS / "cgroup.controllers").exists():
-        return "no version 2 at /sys/fs/cgroup"
-    own = Path("/proc/self/cgroup").read_text("utf-8").rpartition("0::/")[2].strip()
-    writable = os.access(CGROUPS / own, os.W_OK)
-    return f"version 2, {'writable' if writable else 'read-only'}"

@@ -22,12 +22,13 @@ from protocol.config import (
 )
 from protocol.methods import CONFIG_WARNING
 from protocol.policy import Minimum
+from protocol.settings import Limits
 from supervisor import check
 from supervisor.layers import ConfigError, Layer, Table, flag, merged, nested, over
 from supervisor.project import folders, trust_key, trust_level
 from supervisor.providers import DEFAULT
 from supervisor.source import FOR_USERS_ONLY, Source, based
-from supervisor.toml import GRACE_SECONDS, Toml
+from supervisor.toml import GRACE_SECONDS, Atrio, Toml
 
 ETC = Path("/etc/codex")
 UNTRUSTED = (
@@ -140,6 +141,10 @@ class Config:
         """
         atrio = self._toml_or_defaults().atrio
         return "full" if atrio is None else atrio.sandbox_minimum
+
+    def limits(self) -> Limits:
+        """What bounds a process that belongs to no thread."""
+        return (self._toml_or_defaults().atrio or Atrio()).limits
 
     def _toml_or_defaults(self) -> Toml:
         try:

@@ -27,7 +27,7 @@ from supervisor.permissions import by_mode, by_trust, named_profiles, permission
 from supervisor.project import trust_level
 from supervisor.providers import provider
 from supervisor.skills import skills_for
-from supervisor.toml import Toml
+from supervisor.toml import Atrio, Toml
 
 
 @dataclass
@@ -80,6 +80,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         permission_profiles=named,
         features=features.enabled(toml),
         shell_environment=_environment(toml),
+        limits=(toml.atrio or Atrio()).limits,
         skills=skills_for(config, cwd),
         rules_folders=_rules_folders(layers),
         **_model(toml, wanted),

@@ -4,17 +4,19 @@ Unknown keys are passed over, because newer versions write more than we know.  A
 wrong type is refused by name.  `config/read` answers with these shapes, null where nothing is set.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from protocol.config import WebSearchMode
 from protocol.model import Personality, ReasoningEffort, ReasoningSummary
 from protocol.policy import ApprovalsReviewer, AskForApproval, Minimum, SandboxMode
+from protocol.settings import THREAD_PROCESSES, Limits
 from supervisor.layers import Table
 
 Verbosity = Literal["low", "medium", "high"]
 ServiceTier = Literal["fast", "flex"]
+Bound = Annotated[int, Meta(ge=1)]
 TrustLevel = Literal["trusted", "untrusted"]
 GRACE_SECONDS = 30 * 60.0  # the reference server's figure, see thread/unsubscribe
 DOC_BYTES = 32 << 10  # of project instructions; the reference server's default
@@ -63,6 +65,14 @@ class Atrio(Struct):
 
     unload_grace_seconds: float = GRACE_SECONDS
     sandbox_minimum: Minimum = "full"
+    command_memory_bytes: Bound | None = None
+    command_processes: Bound | None = None
+    thread_memory_bytes: Bound | None = None
+    thread_processes: Bound = THREAD_PROCESSES
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(**{name: getattr(self, name) for name in Limits.__struct_fields__})
 
 
 class ProviderToml(Struct):

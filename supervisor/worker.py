@@ -20,6 +20,7 @@ from protocol import frames
 from protocol.frames import Frame, Hello, Up
 from protocol.framing import Frames
 from protocol.policy import Minimum
+from supervisor import orphans
 
 READ_BYTES = 1 << 18
 SPARES = 2  # each owns 3 MiB; one of them waits to be put where the others are
@@ -140,6 +141,7 @@ class NurseryProcess:
         self._up = trio.Event()
         self._give, self._spares = trio.open_memory_channel[Worker](SPARES - 1)
         self._idle: set[Worker] = set()
+        self._sessions = {os.getsid(0)}  # ours and those of all nursery processes
         self.process: subprocess.Popen[bytes] | None = None
 
     async def adopt(self) -> Worker:
@@ -158,10 +160,13 @@ class NurseryProcess:
                 nursery.start_soon(self._keep_spares)
                 await self._start()
                 task_status.started()
+                orphans.adopt()
+                await self._watch()
+                nursery.start_soon(self._keep_clearing)
                 while True:
-                    await self._watch()
                     log.error("the nursery process has died; starting another")
                     await self._restart()
+                    await self._watch()
         finally:
             with trio.CancelScope(shield=True):
                 await self._stop()
@@ -173,11 +178,16 @@ class NurseryProcess:
             # Popen and not trio.lowlevel.open_process: it must be a child of this very thread.
             try:
                 self.process = subprocess.Popen(
-                    [*self._command, str(fd)], pass_fds=[fd], stdin=subprocess.DEVNULL, cwd="/"
+                    [*self._command, str(fd)],
+                    pass_fds=[fd],
+                    stdin=subprocess.DEVNULL,
+                    cwd="/",
+                    start_new_session=True,  # who kills our group leaves it to end the commands
                 )
             except OSError:
                 ours.close()
                 raise
+        self._sessions.add(self.process.pid)
         self._control = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         self._up.set()
 
@@ -201,6 +211,12 @@ class NurseryProcess:
         except trio.BrokenResourceError:
             pass
 
+    async def _keep_clearing(self) -> None:
+        """A dead nursery process has left us its workers: do for them what it would have done."""
+        while True:
+            orphans.clear(self._sessions)
+            await trio.sleep(RESTART_SECONDS)
+
     async def _keep_spares(self) -> None:
         while True:
             await self._up.wait()
@@ -219,6 +235,9 @@ class NurseryProcess:
             except (OSError, trio.ClosedResourceError):
                 ours.close()
                 return None
+            except trio.Cancelled:
+                ours.close()
+                raise
         worker = Worker(ours)
         self._idle.add(worker)  # from here on: whoever stops us must let it go
         with trio.move_on_after(HELLO_SECONDS) as patience:
@@ -245,9 +264,10 @@ class NurseryProcess:
         with trio.move_on_after(farewell_seconds):
             while self.process.poll() is None:
                 await trio.sleep(0.005)
-            return
-        self.process.kill()
-        self.process.wait()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        orphans.clear(self._sessions)
 
 
 def _rights(sock: socket.socket) -> tuple[int, int, bytes]:

@@ -124,6 +124,8 @@ class Client:
         self._answers: dict[int | str, deque[Answer]] = {}
         self._gone = False
         self._news = trio.Event()
+        self._reading = trio.Event()
+        self._reading.set()
 
     # ---- asking
 
@@ -207,10 +209,18 @@ class Client:
 
     # ---- the wire
 
+    def hold(self) -> None:
+        """Read no more, until `go_on`."""
+        self._reading = trio.Event()
+
+    def go_on(self) -> None:
+        self._reading.set()
+
     async def listen(self) -> None:
         """Hear the server out, to its end."""
         try:
             while True:
+                await self._reading.wait()
                 self._hear(await self._wire.receive())
         except (Gone, trio.ClosedResourceError, trio.BrokenResourceError):
             self._gone = True

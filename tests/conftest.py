@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from tests.client import Client
+from tests.leftovers import Watch
 from tests.model import Model
 from tests.server import Server, serving
 
@@ -25,6 +26,26 @@ request_max_retries = 0
 stream_max_retries = 0
 stream_idle_timeout_ms = 5000
 """
+
+
+WATCH = pytest.StashKey[Watch]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[WATCH] = Watch()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Ours: a whole run leaves nothing on the machine, whatever single tests have looked at."""
+    folder = session.config._tmp_path_factory.getbasetemp()  # no public way leads to it from here
+    if left := session.config.stash[WATCH].left(folder):
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        reporter.write_line("")
+        reporter.write_sep("=", "LEFT BEHIND by the tests", red=True, bold=True)
+        for line in left:
+            reporter.write_line(line, red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 class Connect:

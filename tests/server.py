@@ -5,7 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from trio_websocket import wrap_client_stream
 
 from protocol.framing import Lines
 from tests.client import MESSAGE_LIMIT, Client, Pipes, Socket, listening
+from tests.leftovers import SERVERS
 
 ATRIO = str(Path(sys.executable).with_name("atrio"))
 END_SECONDS = 15.0  # for all its processes to leave; a worker's farewell alone may take 5
@@ -103,6 +104,15 @@ def _is_alive(process: psutil.Process) -> bool:
         return False
 
 
+async def gone(pid: int) -> None:
+    """Return once the process has ended; somebody else reaps it."""
+    with suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(pid)
+        with trio.fail_after(END_SECONDS):
+            await trio.lowlevel.wait_readable(descriptor)
+        os.close(descriptor)
+
+
 @asynccontextmanager
 async def serving(
     home: Path, cwd: Path, *flags: str, listen: str = "stdio://", **environment: str
@@ -115,6 +125,7 @@ async def serving(
             [ATRIO, *flags, "app-server", "--listen", listen],
             stdin=-1, stdout=-1, stderr=-1, cwd=cwd, env=environment,
         )  # fmt: skip
+        SERVERS.add(process.pid)
         server = Server(process)
         try:
             if listen == "stdio://":

@@ -108,7 +108,7 @@ class Repository:
                 settings.permission_profile,
                 project=settings.cwd,
             )
-            process = Process(launch, apart=True)
+            process = Process(launch, apart=True, limits=settings.limits)
         except (OSError, Unenforceable):
             return -1, ""
         code = await process.run(heard.append, lambda _: None)

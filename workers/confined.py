@@ -10,6 +10,7 @@ import msgspec
 
 from protocol.policy import Minimum, PermissionProfile, SandboxPolicy
 from sandbox import Unenforceable, plan, report, settle, shortfall
+from workers import cgroups
 
 REFUSED, NOT_FOUND, SIGNALLED = 125, 127, 128  # as timeout(1) and shells say it
 
@@ -48,7 +49,8 @@ def run(minimum: Minimum, policy: str, profile: str, argv: list[str]) -> int:
 def tell_host(minimum: Minimum) -> int:
     """Print what this host can enforce."""
     settle(minimum)
-    sys.stdout.write("".join(f"{line}\n" for line in report()))
+    lines = [*report(), f"cgroups: {cgroups.survey()}"]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0
 
 

@@ -6,41 +6,42 @@ lazily at first use), and freezes its heap so that children share its pages.
 
 The supervisor sends one byte and a descriptor for each worker it wants; the nursery answers each
 exit with a line `PID STATUS`.  It adopts what a dead worker leaves running and kills it: a command
-never outlives its thread.
+never outlives its thread.  What a living worker's commands leave, that worker adopts.
 """
 
 import contextlib
-import ctypes
 import gc
 import os
 import select
 import signal
 import socket
 import sys
-import time
 from collections.abc import Generator
 from threading import Thread
 
 import sandbox
 from protocol.policy import Minimum
 from sandbox import placeholder
+from workers import cgroups, groups, limits, orphans
+from workers.cgroups import Ground
 
-SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
-ORPHAN_SECONDS = 5  # a killed process can hang in the kernel; the nursery must not hang with it
 FAREWELL_MS = 5000  # for workers to leave after the supervisor has gone
 
 
 def serve(descriptor: int, minimum: Minimum) -> int:
     """Fork workers until the control socket closes."""
     control = socket.socket(fileno=descriptor)
+    limits.for_all()
+    orphans.adopt()
+    ground = cgroups.find(os.getppid())
     with _probing(minimum):
         _warm()
-    _adopt_orphans()
     placeholder.keep_notes()
     wake = _wake_on_children()
     with contextlib.suppress(BrokenPipeError):  # a supervisor that stops at once is no fault
-        control.sendall(b"ready\n")
+        control.sendall(f"ready; {cgroups.describe(ground)}\n".encode())
     workers: set[int] = set()
+    _report_exits(control, workers, ground)  # bury what the probes have left
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(wake, select.POLLIN)
@@ -48,9 +49,9 @@ def serve(descriptor: int, minimum: Minimum) -> int:
         ready = {fd for fd, _ in poll.poll()}
         if wake in ready:
             os.read(wake, 4096)
-            _report_exits(control, workers)
-        if control.fileno() in ready and not _fork_requested(control, wake, workers):
-            _end(workers)
+            _report_exits(control, workers, ground)
+        if control.fileno() in ready and not _fork_requested(control, wake, workers, ground):
+            _end(workers, ground)
             return 0
 
 
@@ -70,17 +71,12 @@ def _ignore(_number: int, _frame: object) -> None:
     """Python's own handler has written to the wakeup descriptor; there is no more to do."""
 
 
-def _adopt_orphans() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
-
-
 @contextlib.contextmanager
 def _probing(minimum: Minimum) -> Generator[None]:
     """Find out what the host can enforce, once for all workers, beside what is done meanwhile.
 
-    It starts processes and waits for them; they are gone before orphans are adopted, and the
-    thread is before anything is forked.
+    It starts processes and waits for them; what they leave is buried, and the thread is gone,
+    before anything is forked.
     """
     sandbox.settle(minimum)
     thread = Thread(target=sandbox.host)
@@ -104,7 +100,9 @@ def _warm() -> None:
     gc.freeze()
 
 
-def _fork_requested(control: socket.socket, wake: int, workers: set[int]) -> bool:
+def _fork_requested(
+    control: socket.socket, wake: int, workers: set[int], ground: Ground | None
+) -> bool:
     try:
         data, descriptors, _, _ = socket.recv_fds(control, 1, 1)
     except ConnectionResetError:  # the supervisor left with our reports unread
@@ -122,18 +120,20 @@ def _fork_requested(control: socket.socket, wake: int, workers: set[int]) -> boo
         if pid == 0:
             control.close()
             os.close(wake)
-            _be_worker(link)
+            _be_worker(link, ground)
         os.close(link)
         workers.add(pid)
     return True
 
 
-def _be_worker(link: int) -> None:
+def _be_worker(link: int, ground: Ground | None) -> None:
     """Never returns: the child must not come back into the nursery's loop."""
     status = 70  # EX_SOFTWARE, unless the worker ends in order
     try:
         os.close(signal.set_wakeup_fd(-1))
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        orphans.adopt()
+        groups.settle(ground)
         from workers import thread  # noqa: PLC0415
 
         thread.main(link)
@@ -148,8 +148,8 @@ def _be_worker(link: int) -> None:
         os._exit(status)
 
 
-def _report_exits(control: socket.socket, workers: set[int]) -> None:
-    lost = False
+def _report_exits(control: socket.socket, workers: set[int], ground: Ground | None) -> None:
+    lost = set[int]()
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -159,33 +159,23 @@ def _report_exits(control: socket.socket, workers: set[int]) -> None:
             break
         if pid in workers:
             workers.discard(pid)
-            lost = True
+            lost.add(pid)
             with contextlib.suppress(OSError):
                 control.sendall(b"%d %d\n" % (pid, os.waitstatus_to_exitcode(status)))
     if lost:
-        _kill_orphans(workers)
-        placeholder.sweep()
+        _clear_up(lost, workers, ground)
 
 
-def _kill_orphans(workers: set[int]) -> None:
-    """End what a dead worker's commands left behind; they are our children now."""
-    import psutil  # noqa: PLC0415
-
-    deadline = time.monotonic() + ORPHAN_SECONDS
-    while time.monotonic() < deadline:
-        orphans = [child for child in psutil.Process().children() if child.pid not in workers]
-        if not orphans:
-            return
-        for child in orphans:
-            for process in [*child.children(recursive=True), child]:
-                with contextlib.suppress(psutil.Error):
-                    process.kill()
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(child.pid, os.WNOHANG)
-        time.sleep(0.001)
+def _clear_up(lost: set[int], workers: set[int], ground: Ground | None) -> None:
+    """End what the commands of dead workers have left; it is ours now."""
+    if ground is not None:
+        for pid in lost:
+            ground.clear(str(pid))
+    orphans.end_others(workers)
+    placeholder.sweep()
 
 
-def _end(workers: set[int]) -> None:
+def _end(workers: set[int], ground: Ground | None) -> None:
     """The supervisor is gone.  Workers see their links close and end by themselves; insist."""
     poll, pids = select.poll(), dict[int, int]()
     for pid in workers:
@@ -199,7 +189,6 @@ def _end(workers: set[int]) -> None:
     for pid in workers:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    _kill_orphans(set())
-    with contextlib.suppress(ChildProcessError):  # a container's first process may not reap them
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+    orphans.end_others(())
+    if ground is not None:
+        ground.close()

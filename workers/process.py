@@ -3,7 +3,9 @@
 Started by `subprocess.Popen` from the main thread, without code between fork and exec: a worker
 runs Trio and must not fork, and the parent-death signal of a sandbox follows the thread that
 started it, so a thread of a pool would end the command with itself.  Every child leads a session
-and a process group of its own; whatever it has started is reached through the group.
+and a process group of its own, and where the host has them it is born in a control group of its
+own: through that, whatever it has started is reached.  Elsewhere it is looked for among what this
+worker has adopted.
 """
 
 import contextlib
@@ -12,12 +14,15 @@ import os
 import signal
 import subprocess
 import termios
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING
 
 import trio
 
+from protocol.settings import Limits
 from sandbox import Launch, Prepared
+from workers import groups, orphans
+from workers.limits import inherited
 
 if TYPE_CHECKING:
     import psutil
@@ -34,6 +39,8 @@ TTY_SIZE = (24, 80)  # rows, columns; the reference server's default
 # A new session has no terminal until its leader opens one.  Python cannot do that between fork
 # and exec, so a shell does it in the child and is then replaced by the command.
 _ON_TTY = ["/bin/sh", "-c", 'exec 0<>"$0" 1>&0 2>&1; exec "$@"']
+
+_USUAL = Limits()
 
 Sink = Callable[[bytes], None]
 Room = Callable[[], Awaitable[None]]
@@ -57,6 +64,7 @@ class Process:
         stdin: bool = False,
         apart: bool = False,
         size: tuple[int, int] = TTY_SIZE,
+        limits: Limits = _USUAL,
     ) -> None:
         """Start it.  Output and errors are one stream unless they are to be kept `apart`, which
         a terminal of `size` cannot; without `stdin` the input is empty.
@@ -71,9 +79,16 @@ class Process:
         self._ended = trio.Event()
         self._writer: trio.lowlevel.FdStream | None = None
         self._writing = trio.Lock()
-        self._popen = (
-            self._start_on_tty(launch) if tty else self._start_on_pipes(launch, stdin, apart)
-        )
+        self._limits = limits
+        self._group = groups.make(limits)
+        try:
+            self._popen = (
+                self._start_on_tty(launch) if tty else self._start_on_pipes(launch, stdin, apart)
+            )
+        except BaseException:
+            if self._group is not None:
+                self._group.remove()
+            raise
         self.pid = self._popen.pid
         LIVE.add(self)
 
@@ -120,22 +135,32 @@ class Process:
     ) -> subprocess.Popen[bytes]:
         self._prepared = prepared
         try:
-            popen = subprocess.Popen(
-                prepared.argv,
-                stdin=stdin,
-                stdout=output,
-                stderr=errors,
-                cwd=prepared.cwd,
-                env=prepared.env,
-                pass_fds=prepared.pass_fds,
-                start_new_session=True,
-                bufsize=0,
-            )
+            with self._bounds():
+                popen = subprocess.Popen(
+                    prepared.argv,
+                    stdin=stdin,
+                    stdout=output,
+                    stderr=errors,
+                    cwd=prepared.cwd,
+                    env=prepared.env,
+                    pass_fds=prepared.pass_fds,
+                    start_new_session=True,
+                    bufsize=0,
+                )
         except BaseException:
             prepared.close()
             raise
         prepared.started()
         return popen
+
+    @contextlib.contextmanager
+    def _bounds(self) -> Generator[None]:
+        """What is forked within is born in its group, and bounded."""
+        ground = groups.ground() if self._group else None
+        with inherited(self._limits, ground), contextlib.ExitStack() as stack:
+            if self._group is not None:
+                stack.enter_context(self._group.entered())
+            yield
 
     # ---- its output and its end
 
@@ -152,9 +177,10 @@ class Process:
         `errors` is for a process that keeps them apart.  Before each piece `room` is waited for:
         a process whose output nobody takes has to wait itself.
 
-        Cancelling ends the whole group: it is asked, then killed.  A grandchild that keeps the
-        output open does not keep this waiting; it is left running, and what it writes is lost.
-        With `linger` it may write for so many seconds more, and its group ends with this.
+        Cancelling ends all that it has started: it is asked, then killed.  A grandchild that keeps
+        the output open does not keep this waiting; it is left running until this worker ends, and
+        what it writes is lost.  With `linger` it may write for so many seconds more, and whatever
+        the child has started, wherever it has gone, ends with this.
         """
         try:
             async with trio.open_nursery() as nursery:
@@ -164,13 +190,21 @@ class Process:
                 grace = DRAIN_SECONDS if linger is None else linger
                 nursery.cancel_scope.deadline = trio.current_time() + grace
             if linger is not None:
-                self.kill_group()  # while the leader's zombie keeps their number
-                await self._reap()
+                await self._clear()
             self.drain(sink, errors)
+            self._tell_breach(errors or sink)
         finally:
             await self._end()
         assert self.exit_code is not None
         return self.exit_code
+
+    def _tell_breach(self, sink: Sink) -> None:
+        """Say which bound it has hit: who reads the output should not have to guess."""
+        if self._group is None or not (breach := self._group.verdict()):
+            return
+        sink(f"atrio: killed: {breach}\n".encode())
+        if self.exit_code == 0:  # it ended in time, but not well
+            self._note_code(-signal.SIGKILL)
 
     def _heard(self, sink: Sink, errors: Sink | None) -> list[tuple[trio.lowlevel.FdStream, Sink]]:
         apart = [] if self._errors is None else [(self._errors, errors or sink)]
@@ -218,29 +252,43 @@ class Process:
     def _note_end(self) -> None:
         if (code := self._popen.poll()) is None:
             return
-        # Death by signal, as the reference server tells it: -1, and 1 from a terminal (observed).
-        self.exit_code = code if code >= 0 else 1 if self.tty else -1
-        self.killed_by = -code if code < 0 else None
+        self._note_code(code)
         LIVE.discard(self)
         self._ended.set()
+
+    def _note_code(self, code: int) -> None:
+        """Death by signal as the reference server tells it: -1, from a terminal 1 (observed)."""
+        self.exit_code = code if code >= 0 else 1 if self.tty else -1
+        self.killed_by = -code if code < 0 else None
 
     async def _end(self) -> None:
         """Leave nothing behind: no child that runs, no zombie, no descriptor."""
         if self.exit_code is None:
-            family = _family(self.pid)
+            family = _family(self.pid) if self._group is None else []
             self.terminate()
             with trio.move_on_after(TERM_SECONDS, shield=True):
                 await self._wait_exit()
-            self.kill_group()  # the others too, while the leader's zombie keeps their number
             _kill(family)
-            with trio.move_on_after(REAP_SECONDS, shield=True):
-                await self._reap()
+            await self._clear()
+        if self._group is not None:
+            self._group.remove()  # or later, when what is left running has ended
         for stream in (self._reader, self._errors, self._writer):
             if stream is not None:
                 stream.close()
-        await self._clear()
+        await self._give_back()
 
     async def _clear(self) -> None:
+        """Reap it; nothing runs on that it has started, wherever that has gone."""
+        self._signal(self._prepared.killing)  # before: its zombie keeps their number
+        with trio.move_on_after(REAP_SECONDS, shield=True):
+            if self._group is not None:
+                await self._group.end()
+            await self._reap()
+        reap()
+        if self._group is None:  # while nothing else runs all that was adopted is its own
+            await orphans.end(live, self.pid if LIVE else None)
+
+    async def _give_back(self) -> None:
         """Take away what stood for missing names, once nothing of the sandbox can make them."""
         if self._prepared.gone is not None:
             with trio.move_on_after(REAP_SECONDS, shield=True):
@@ -283,7 +331,10 @@ class Process:
         self._signal(signal.SIGTERM)
 
     def kill_group(self) -> None:
+        """Kill all that belongs to it."""
         self._signal(self._prepared.killing)
+        if self._group is not None:
+            self._group.kill()
 
     def _signal(self, number: int) -> None:
         # Only while the child is not reaped: afterwards its number may be somebody else's.
@@ -308,6 +359,16 @@ def _kill(family: "list[psutil.Process]") -> None:
     for process in family:
         with contextlib.suppress(psutil.Error):
             process.kill()  # looks first whether the number is still the same process's
+
+
+def live() -> set[int]:
+    """The children that are waited for here."""
+    return {process.pid for process in LIVE}
+
+
+def reap() -> None:
+    """Bury what commands have left and has ended."""
+    orphans.reap(live())
 
 
 def kill_all() -> None:

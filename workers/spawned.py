@@ -220,7 +220,14 @@ def _start(spec: Spawn) -> Process:
         if launch.fence is None:
             _check_program(spec, launch)
         size = (spec.rows, spec.cols)
-        return Process(launch, tty=spec.tty, stdin=spec.stdin, apart=not spec.tty, size=size)
+        return Process(
+            launch,
+            tty=spec.tty,
+            stdin=spec.stdin,
+            apart=not spec.tty,
+            size=size,
+            limits=spec.limits,
+        )
     except Unenforceable as error:
         raise invalid(error.reason) from None
     except OSError as error:

@@ -57,13 +57,23 @@ from protocol.thread import (
     WarningNotification,
 )
 from protocol.turn import Turn
-from workers import birth, command, injection, maintenance, review, usershell
+from workers import (
+    birth,
+    command,
+    groups,
+    injection,
+    maintenance,
+    orphans,
+    review,
+    usershell,
+)
 from workers.approval import Approvals
 from workers.context import Told
 from workers.docs import Docs
 from workers.history import History
 from workers.link import Link
 from workers.mailbox import HANDLERS
+from workers.process import live, reap
 from workers.provider import Provider, Usage
 from workers.questions import Questions
 from workers.rollout import Rollout
@@ -294,7 +304,14 @@ async def _main(descriptor: int) -> None:
     sock = trio.socket.from_stdlib_socket(socket.socket(fileno=descriptor))
     link = Link(trio.SocketStream(sock))
     link.send(Hello(os.getpid()))
-    await serve(link)
+    async with trio.open_nursery() as nursery:
+        if here := groups.here():
+            nursery.start_soon(here.watch, reap)
+        else:
+            nursery.start_soon(orphans.keep_reaping, reap)
+        await serve(link)
+        nursery.cancel_scope.cancel()
+    await orphans.end(live)
 
 
 async def serve(link: Link) -> None:

@@ -87,7 +87,8 @@ async def _outcome(turn: RunningTurn, command: Command, execution: Execution) ->
     """The exit code and the output, or why there is none."""
     env = variables(turn.settings.shell_environment, turn.thread_id)
     try:
-        process = Process(plan(DangerFullAccess(), command.argv, command.cwd, env))
+        launch = plan(DangerFullAccess(), command.argv, command.cwd, env)
+        process = Process(launch, limits=turn.settings.limits)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the command
         return -1, unstartable(command, error)
     await process.run(execution.heard)

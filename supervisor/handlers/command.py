@@ -66,6 +66,7 @@ def command_exec(host: Host, client: Connection, params: CommandExecParams) -> S
         sandbox_policy=policy,
         permission_profile=profile,
         shell_environment=settings.shell_environment,
+        limits=settings.limits,
     )
     return host.commands.begin(client, KIND, params.process_id, spec)
 

@@ -46,6 +46,7 @@ def process_spawn(host: Host, client: Connection, params: ProcessSpawnParams) ->
         stream=params.stream_stdout_stderr or params.tty,
         cap_bytes=DEFAULT_CAP_BYTES if cap is UNSET else cap,
         timeout_ms=DEFAULT_TIMEOUT_MS if timeout is UNSET else timeout,
+        limits=host.config.limits(),
     )
     return host.commands.begin(client, KIND, params.process_handle, spec)
 

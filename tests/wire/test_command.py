@@ -1,13 +1,11 @@
 """`command/exec` through the whole server: what a client asks for, and what it must not break."""
 
 import hashlib
-import os
 from base64 import b64decode, b64encode
 
 import msgspec
 import psutil
 import pytest
-import trio
 
 from protocol.command import (
     CommandExecParams,
@@ -23,18 +21,7 @@ from protocol.methods import (
     COMMAND_EXEC_TERMINATE,
 )
 from tests.commanding import begin, run, sh, terminate
-
-
-async def gone(pid: int) -> None:
-    """Return once the process has ended; somebody else reaps it."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    with trio.fail_after(5):
-        await trio.lowlevel.wait_readable(fd)
-    os.close(fd)
-
+from tests.server import gone
 
 # ---- what it does
 

@@ -188,7 +188,7 @@ class Attempt:
         profile = widened(settings, self._beside) if inside else None
         try:
             launch = plan(policy, command.argv, command.cwd, env, profile, project=settings.cwd)
-            return Process(launch, tty=self._request.tty)
+            return Process(launch, tty=self._request.tty, limits=settings.limits)
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
             raise Refused(unstartable(command, error)) from None
 
