@@ -12,6 +12,7 @@ from protocol import (
     command,
     config,
     dynamic,
+    goal,
     hook,
     initialize,
     item,
@@ -106,6 +107,15 @@ THREAD_MEMORY_MODE_SET = request(
     maintenance.ThreadMemoryModeSetParams,
     maintenance.ThreadMemoryModeSetResponse,
     experimental=True,
+)
+THREAD_GOAL_SET = request(
+    "thread/goal/set", goal.ThreadGoalSetParams, goal.ThreadGoalSetResponse, experimental=True
+)
+THREAD_GOAL_GET = request(
+    "thread/goal/get", goal.ThreadGoalGetParams, goal.ThreadGoalGetResponse, experimental=True
+)
+THREAD_GOAL_CLEAR = request(
+    "thread/goal/clear", goal.ThreadGoalClearParams, goal.ThreadGoalClearResponse, experimental=True
 )
 THREAD_INCREMENT_ELICITATION = request(
     "thread/increment_elicitation",
@@ -261,6 +271,8 @@ THREAD_CLOSED = notify("thread/closed", thread.ThreadClosedNotification)
 THREAD_ARCHIVED = notify("thread/archived", thread.ThreadArchivedNotification)
 THREAD_UNARCHIVED = notify("thread/unarchived", thread.ThreadUnarchivedNotification)
 THREAD_NAME_UPDATED = notify("thread/name/updated", thread.ThreadNameUpdatedNotification)
+THREAD_GOAL_UPDATED = notify("thread/goal/updated", goal.ThreadGoalUpdatedNotification)
+THREAD_GOAL_CLEARED = notify("thread/goal/cleared", goal.ThreadGoalClearedNotification)
 THREAD_TOKEN_USAGE_UPDATED = notify(
     "thread/tokenUsage/updated", thread.ThreadTokenUsageUpdatedNotification
 )

@@ -83,6 +83,7 @@ def _continue(thread: "LoadedThread", loaded: Replay) -> None:
     thread.history = History(spec.history or loaded.items)
     thread.usage, thread.window, thread.turns = loaded.usage, loaded.compactions, loaded.turns
     thread.usage_turn_id = loaded.usage_turn_id
+    thread.pursuit.goal = None if spec.forked_from else loaded.goal
     thread.dynamic = DynamicTools(_dynamic_tools(thread, loaded))
     thread.told = told(thread, loaded)
     thread.thread = _describe(thread, loaded)
@@ -215,6 +216,8 @@ def thread_resume(thread: "LoadedThread", params: ThreadResumeParams) -> ThreadR
     thread.show()
     if not params.exclude_turns:
         thread.afterwards(lambda n: thread.tell_usage(only=n))
+    thread.afterwards(thread.pursuit.show)
+    thread.afterwards(lambda _: thread.pursuit.pursue())
     return response
 
 

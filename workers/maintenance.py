@@ -77,7 +77,7 @@ def thread_compact_start(
 
 async def _compact(thread: "LoadedThread") -> None:
     while thread.turn is not None:
-        thread.turn.scope.cancel()
+        thread.turn.give_way()
         await thread.turn.ended.wait()
     thread.turn = CompactTurn(thread)
     await thread.turn.run()

@@ -12,9 +12,10 @@ from typing import Any, BinaryIO, TypeVar
 import msgspec
 from msgspec import Struct, field
 
-from protocol import meta
+from protocol import goal, meta
 from protocol.errors import DECODE_ERRORS
 from protocol.event import TokenCount
+from protocol.goal import ThreadGoal
 from protocol.rollout import Compacted, SessionMeta, TurnContext, kind
 from protocol.stored import READ_BYTES, Transcript
 from protocol.thread import ThreadTokenUsage
@@ -43,6 +44,7 @@ class Replay(Struct):
     usage: ThreadTokenUsage | None = None
     usage_turn_id: str = ""
     compactions: int = 0
+    goal: ThreadGoal | None = None
 
 
 class _ContextLine(Struct):
@@ -85,6 +87,7 @@ class _Places:
         self.usage: bytes | None = None
         self.usage_turn_id = ""
         self.contexts: list[int] = []
+        self.goal: ThreadGoal | None = None
         self.compactions: list[int] = []
 
     def take(self, line: bytes) -> None:
@@ -101,6 +104,8 @@ class _Places:
             case (b"event_msg", b"token_count") if b"total_token_usage" in line:
                 self.usage = line
                 self.usage_turn_id = self.transcript.turns[-1].id if self.transcript.turns else ""
+            case (b"event_msg", what) if what.startswith(b"thread_goal_") and self.meta:
+                self.goal = goal.after(line, self.meta.id, self.goal)
             case _:
                 pass
 
@@ -127,6 +132,7 @@ def _load(file: BinaryIO, places: _Places) -> Replay:
         usage=record.usage_of(usage.payload.info) if usage and usage.payload.info else None,
         usage_turn_id=places.usage_turn_id,
         compactions=len(compactions),
+        goal=places.goal,
     )
 
 

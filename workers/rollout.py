@@ -24,6 +24,7 @@ from protocol.event import (
     TokenCount,
     TurnAborted,
 )
+from protocol.goal import GoalEvent
 from protocol.item import ThreadItem, UserInput
 from protocol.rollout import SESSIONS, Compacted, SessionMeta, decode, encode, file_name, line
 from protocol.settings import Settings
@@ -207,7 +208,7 @@ class Rollout:
         at_ms = time.time_ns() // 1_000_000
         self.event(*record.item_events(item, self.thread_id, self._turn_id, at_ms))
 
-    def event(self, *events: Event | TokenCount | dict[str, Any]) -> None:
+    def event(self, *events: Event | TokenCount | GoalEvent | dict[str, Any]) -> None:
         """Any other event; a dict has a `type`."""
         self.append("event_msg", *events)
 

@@ -57,10 +57,11 @@ from protocol.thread import (
     WarningNotification,
 )
 from protocol.turn import Turn
-from workers import birth, command, injection, maintenance, review, usershell
+from workers import birth, command, goal, injection, maintenance, review, usershell
 from workers.approval import Approvals
 from workers.context import Told
 from workers.docs import Docs
+from workers.goal import Pursuit
 from workers.history import History
 from workers.link import Link
 from workers.mailbox import HANDLERS
@@ -75,7 +76,7 @@ P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
 
 # Importing a file enters its handlers.
-SERVING = (birth, injection, maintenance, review, usershell)
+SERVING = (birth, goal, injection, maintenance, review, usershell)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -101,6 +102,7 @@ class LoadedThread:
         self.turns: list[Turn] = []  # those that the file had when it was loaded
         self.stillborn: RpcError | None = None
         self.elicitations = 0  # questions that clients ask on their own, at the moment
+        self.pursuit = Pursuit(self)
         self.window = 0  # counts compactions; part of what the provider is told
         self.told: Told | None = None
         self.dynamic = DynamicTools([])
@@ -264,7 +266,7 @@ class LoadedThread:
     async def end(self) -> None:
         """Stop the turn and the commands, and leave the rollout whole."""
         if self.turn is not None:
-            self.turn.scope.cancel()
+            self.turn.give_way()
             await self.turn.ended.wait()
         await self.sessions.aclose()
         if self.rollout is not None:
