@@ -63,6 +63,7 @@ class Pursuit:
 
     def __init__(self, thread: "LoadedThread") -> None:
         self.goal: ThreadGoal | None = None
+        self.ends = False  # the server is about to; no turn begins
         self._thread = thread
         self._tokens = 0  # counted up to here
         self._since: float | None = None  # and to this moment; None while nothing counts
@@ -194,7 +195,9 @@ class Pursuit:
     def pursue(self) -> None:
         """Begin a turn for it, if nothing else goes on."""
         thread, found = self._thread, self.goal
-        if thread.turn is not None or self._rests or found is None or found.status != "active":
+        if found is None or found.status != "active" or self._rests:
+            return
+        if thread.turn is not None or self.ends:
             return
         thread.turn = GoalTurn(thread, message("developer", _prompt(wording.GOAL, found)))
         thread.nursery.start_soon(thread.turn.run)

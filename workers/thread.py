@@ -28,6 +28,7 @@ from protocol.frames import (
     Log,
     Refused,
     Reply,
+    Rest,
     Spawn,
     StartCommands,
     StartThread,
@@ -120,6 +121,8 @@ class LoadedThread:
                 self.questions.settle(frame)
             case Update(name, path):
                 self._update(name, path)
+            case Rest():
+                self.pursuit.ends = True
             case Cancel() | Bye() | StartThread() | StartCommands() | Spawn() | Taken():
                 pass  # the business of whoever reads the link
 

@@ -85,7 +85,7 @@ async def test_a_goal_outlives_the_server_and_is_pursued_from_the_next_resume_on
 
 
 async def test_a_cleared_goal_stays_away(connect, provider):
-    """Observed: a second time there is nothing to clear; whoever resumes hears that there is none."""
+    """Observed: a second time there is nothing to clear; whoever resumes hears it."""
     client = await connect()
     thread = await converse(client)
     await want(client, thread, objective="Ship it", status="paused")

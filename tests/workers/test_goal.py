@@ -3,6 +3,7 @@
 import pytest
 import trio
 
+from protocol.frames import Rest
 from protocol.goal import ThreadGoalClearParams, ThreadGoalSetParams
 from protocol.maintenance import ThreadCompactStartParams
 from protocol.methods import THREAD_COMPACT_START, THREAD_GOAL_CLEAR, THREAD_GOAL_SET
@@ -130,6 +131,19 @@ async def test_a_failed_turn_pauses_the_goal(talk):
     assert talk.thread.turn is None
 
 
+async def test_no_turn_begins_when_the_server_is_about_to_end(talk):
+    """Ours: its end waits for running turns, and must not wait for the goal."""
+    gate = trio.Event()
+    give(talk, [gate, message("a")], objective="Ship it")
+    await until(talk, status="active")
+    talk.thread.take(Rest())
+    gate.set()
+    await turns(talk, 1)
+
+    assert talk.thread.turn is None
+    assert talk.thread.pursuit.goal.status == "active"
+
+
 async def test_a_compaction_interrupts_the_pursuit_for_itself_only(talk):
     """Observed: the goal stays active, and a turn for it follows."""
     give(talk, [trio.Event()], [message("summary")], [[DONE]], [message("b")], objective="Ship it")
@@ -235,7 +249,7 @@ async def test_the_model_hears_what_it_cannot_do_with_a_goal(talk):
 
 
 async def test_without_the_feature_the_model_has_no_such_tools(tmp_path):
-    """Observed: off unless the configuration says otherwise; a thread without a file has no goal."""
+    """Observed: off unless configured; a thread without a file has no goal."""
     async with talking(tmp_path, features={"goals": True}) as talk:
         await talk.turn([[call("get_goal")]], [message("end")])
         assert "does not support goals" in talk.outputs["c1"]
