@@ -19,6 +19,7 @@ from protocol import (
     loading,
     maintenance,
     mcp,
+    memory,
     model,
     permission,
     process,
@@ -214,6 +215,7 @@ ACCOUNT_READ = request("account/read", account.GetAccountParams, account.GetAcco
 ACCOUNT_RATE_LIMITS_READ = request(
     "account/rateLimits/read", Nothing, account.GetAccountRateLimitsResponse
 )
+MEMORY_RESET = request("memory/reset", Nothing, memory.MemoryResetResponse, experimental=True)
 SKILLS_LIST = request("skills/list", skill.SkillsListParams, skill.SkillsListResponse)
 HOOKS_LIST = request("hooks/list", hook.HooksListParams, hook.HooksListResponse)
 MCP_SERVER_STATUS_LIST = request(
