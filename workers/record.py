@@ -31,8 +31,12 @@ from protocol.event import (
 from protocol.event import RateLimits as StoredRateLimits
 from protocol.item import (
     AgentMessage,
+    CollabAgentToolCall,
+    CommandExecution,
     ContextCompaction,
+    DynamicToolCall,
     ImageInput,
+    ImageView,
     LocalImageInput,
     McpToolCall,
     Plan,
@@ -255,6 +259,8 @@ def item_events(item: ThreadItem, thread_id: str, turn_id: str, at_ms: int) -> l
             return [_mcp_called(item)]
         case ContextCompaction():
             return [ContextCompacted()]
+        case CommandExecution() | DynamicToolCall() | ImageView() | CollabAgentToolCall():
+            return [ItemCompleted(thread_id, turn_id, msgspec.to_builtins(item), at_ms)]
         case _:
             return []
 

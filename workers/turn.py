@@ -131,7 +131,7 @@ class RunningTurn:
 
     def completed(self, item: ThreadItem) -> None:
         if self.thread.rollout is not None:
-            self.thread.rollout.item_completed(item)
+            self.thread.rollout.item_completed(item, self.id)
         said = ItemCompletedNotification(
             completed_at_ms=_ms(), item=item, thread_id=self.thread_id, turn_id=self.id
         )
