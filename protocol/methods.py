@@ -258,6 +258,7 @@ REMOTE_CONTROL_STATUS_CHANGED = notify(
     "remoteControl/status/changed", initialize.RemoteControlStatusChangedNotification
 )
 CONFIG_WARNING = notify("configWarning", config.ConfigWarningNotification)
+DEPRECATION_NOTICE = notify("deprecationNotice", config.DeprecationNoticeNotification)
 ACCOUNT_RATE_LIMITS_UPDATED = notify(
     "account/rateLimits/updated", account.AccountRateLimitsUpdatedNotification
 )
@@ -286,6 +287,9 @@ RAW_RESPONSE_ITEM_COMPLETED = notify(
     "rawResponseItem/completed", turn.RawResponseItemCompletedNotification
 )
 TURN_PLAN_UPDATED = notify("turn/plan/updated", turn.TurnPlanUpdatedNotification)
+
+MODEL_REROUTED = notify("model/rerouted", model.ModelReroutedNotification)
+MODEL_VERIFICATION = notify("model/verification", model.ModelVerificationNotification)
 
 ITEM_STARTED = notify("item/started", item.ItemStartedNotification)
 ITEM_COMPLETED = notify("item/completed", item.ItemCompletedNotification)

@@ -252,7 +252,7 @@ def item_events(item: ThreadItem, thread_id: str, turn_id: str, at_ms: int) -> l
             return [*shown, *(AgentReasonedRaw(text) for text in content)]
         case Plan(id, text):
             stored = {"type": "Plan", "id": id, "text": text}
-            return [ItemCompleted(thread_id, turn_id, stored, at_ms)]
+            return [ItemCompleted(thread_id, turn_id, stored, at_ms)] if text else []
         case WebSearch():
             return [WebSearched(item.id, item.query, _web_action(item))]
         case McpToolCall():

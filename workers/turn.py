@@ -95,6 +95,7 @@ class RunningTurn:
         self.opening: list[dict[str, Any]] = []  # for the model, ahead of the input
         self.steered: list[list[UserInput]] = []
         self.advice: list[tuple[str, str]] = []  # role, text; ahead of the outputs of calls
+        self.noticed: set[Notification[Any]] = set()  # what is told once in a turn
         self.said: str | None = None  # the last message of the assistant
         self.first_token_ms: int | None = None
         self.called: Callable[[dict[str, Any]], None]  # set by the conversation

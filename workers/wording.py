@@ -105,6 +105,11 @@ MODEL_SWITCH = (
 )
 PERSONALITY = "The user wants another tone from now on. It replaces the one described earlier."
 
+REROUTED = (
+    "{asked} was asked for, and the provider lets {model} answer: it takes the request, or the "
+    "account, for risky. The account can be verified with the provider."
+)
+
 SKILLS = (
     "## Skills\n"
     "A skill is a set of instructions in a file, for a certain kind of work. Use one when the "
