@@ -16,6 +16,7 @@ from protocol import goal, meta
 from protocol.errors import DECODE_ERRORS
 from protocol.event import TokenCount
 from protocol.goal import ThreadGoal
+from protocol.history import fault
 from protocol.rollout import Compacted, SessionMeta, TurnContext, kind
 from protocol.stored import READ_BYTES, Transcript
 from protocol.thread import ThreadTokenUsage
@@ -144,7 +145,7 @@ def _items(file: BinaryIO, places: _Places, begin: int) -> list[dict[str, Any]]:
     for line in _counting_lines(file, places, begin):
         match kind(line):
             case (b"response_item", what) if what.decode() not in UNSENT:
-                if read := _decoded(_item, line):
+                if (read := _decoded(_item, line)) and fault(read.payload) is None:
                     items.append(read.payload)
             case (b"compacted", _):
                 if again := _decoded(_compacted, line):
@@ -157,7 +158,7 @@ def _items(file: BinaryIO, places: _Places, begin: int) -> list[dict[str, Any]]:
 def _compact(compacted: Compacted, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What is left by a compaction; without a list of its own, the user's words and the summary."""
     if compacted.replacement_history is not None:
-        return compacted.replacement_history
+        return [item for item in compacted.replacement_history if fault(item) is None]
     said = [item for item in before if item.get("role") == "user"]
     spoken = [item for item in said if not message_text(item).startswith("<")]
     return [*spoken, message("user", compacted.message)]
