@@ -58,10 +58,20 @@ from protocol.thread import (
     WarningNotification,
 )
 from protocol.turn import Turn
-from workers import birth, command, goal, injection, maintenance, review, usershell
+from workers import (
+    birth,
+    command,
+    elicitation,
+    goal,
+    injection,
+    maintenance,
+    review,
+    usershell,
+)
 from workers.approval import Approvals
 from workers.context import Told
 from workers.docs import Docs
+from workers.elicitation import Elicitations
 from workers.goal import Pursuit
 from workers.history import History
 from workers.link import Link
@@ -77,7 +87,7 @@ P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
 
 # Importing a file enters its handlers.
-SERVING = (birth, goal, injection, maintenance, review, usershell)
+SERVING = (birth, elicitation, goal, injection, maintenance, review, usershell)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -102,7 +112,7 @@ class LoadedThread:
         self.git_info: GitInfo | None = None  # told once the thread is on disk (observed)
         self.turns: list[Turn] = []  # those that the file had when it was loaded
         self.stillborn: RpcError | None = None
-        self.elicitations = 0  # questions that clients ask on their own, at the moment
+        self.elicitations = Elicitations()
         self.pursuit = Pursuit(self)
         self.window = 0  # counts compactions; part of what the provider is told
         self.told: Told | None = None

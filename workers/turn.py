@@ -66,6 +66,7 @@ from workers.tools.diff import TurnDiff
 
 if TYPE_CHECKING:
     from workers.approval import Approvals
+    from workers.elicitation import Elicitations
     from workers.goal import Pursuit
     from workers.thread import LoadedThread
     from workers.tools.sessions import Sessions
@@ -119,6 +120,10 @@ class RunningTurn:
     @property
     def sessions(self) -> "Sessions":
         return self.thread.sessions
+
+    @property
+    def elicitations(self) -> "Elicitations":
+        return self.thread.elicitations
 
     @property
     def pursuit(self) -> "Pursuit":

@@ -16,6 +16,7 @@ from protocol.settings import Settings
 
 if TYPE_CHECKING:
     from workers.approval import Approvals
+    from workers.elicitation import Elicitations
     from workers.goal import Pursuit
     from workers.tools.diff import TurnDiff
     from workers.tools.sessions import Sessions
@@ -61,6 +62,8 @@ class Turn(Protocol):
     def approvals(self) -> "Approvals": ...
     @property
     def sessions(self) -> "Sessions": ...
+    @property
+    def elicitations(self) -> "Elicitations": ...
     @property
     def pursuit(self) -> "Pursuit": ...
     @property
