@@ -215,7 +215,8 @@ class Pursuit:
                 self.account(turn.id)
             if status != "completed":
                 self._pause()
-        self.pursue()
+        if not turn.steered:  # which a turn of its own is about to take up
+            self.pursue()
 
     def turn_ending(self, turn_id: str) -> None:
         """Nothing more is spent in this turn; what stopped in it is not counted on."""
