@@ -133,6 +133,11 @@ class ConfigWarningNotification(Wire):
     range: TextRange | None = None
 
 
+class DeprecationNoticeNotification(Wire):
+    summary: str
+    details: str | None = None
+
+
 class ExperimentalFeatureListParams(Wire):
     cursor: str | None = None
     limit: U32 | None = None

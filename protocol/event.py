@@ -148,7 +148,10 @@ class WebSearched(Struct, tag_field="type", tag="web_search_end"):
 
 
 class ItemCompleted(Struct, tag_field="type", tag="item_completed"):
-    """Written for plans only: `item` is `{type: "Plan", id, text}`."""
+    """A plan, `item` being `{type: "Plan", id, text}`, or an item as the client was shown it.
+
+    The latter is Atrio's own, for items that the reference server forgets; it passes over the line.
+    """
 
     thread_id: str
     turn_id: str

@@ -129,6 +129,10 @@ class Update(Frame):
     path: str | None = None
 
 
+class Rest(Frame):
+    """The server is about to end: begin nothing that nobody asks for."""
+
+
 class Bye(Frame):
     """End: finish what is on disk and leave within `seconds`."""
 
@@ -198,9 +202,8 @@ class Log(Frame):
     message: str
 
 
-Down = (
-    StartThread | StartCommands | Spawn | Taken | Call | Answered | Refused | Cancel | Update | Bye
-)
+Birth = StartThread | StartCommands | Spawn | Taken
+Down = Birth | Call | Answered | Refused | Cancel | Update | Rest | Bye
 Up = Hello | Reply | Failed | Ask | Withdrawn | Event | State | Log
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -5,7 +5,7 @@ All three take the same settings, and all three answer alike.
 
 from typing import Annotated, Any
 
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
 from protocol.model import Personality, ReasoningEffort
 from protocol.policy import (
@@ -36,7 +36,7 @@ class ThreadSettings(Wire, kw_only=True):
     permissions: Annotated[PermissionProfileSelectionParams | None, EXPERIMENTAL] = None
     persist_extended_history: Annotated[bool, EXPERIMENTAL] = False
     sandbox: SandboxMode | None = None
-    service_tier: str | None = None
+    service_tier: str | UnsetType | None = UNSET
 
 
 class ThreadStartParams(ThreadSettings, kw_only=True):

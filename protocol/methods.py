@@ -12,12 +12,14 @@ from protocol import (
     command,
     config,
     dynamic,
+    goal,
     hook,
     initialize,
     item,
     loading,
     maintenance,
     mcp,
+    memory,
     model,
     permission,
     process,
@@ -106,6 +108,15 @@ THREAD_MEMORY_MODE_SET = request(
     maintenance.ThreadMemoryModeSetParams,
     maintenance.ThreadMemoryModeSetResponse,
     experimental=True,
+)
+THREAD_GOAL_SET = request(
+    "thread/goal/set", goal.ThreadGoalSetParams, goal.ThreadGoalSetResponse, experimental=True
+)
+THREAD_GOAL_GET = request(
+    "thread/goal/get", goal.ThreadGoalGetParams, goal.ThreadGoalGetResponse, experimental=True
+)
+THREAD_GOAL_CLEAR = request(
+    "thread/goal/clear", goal.ThreadGoalClearParams, goal.ThreadGoalClearResponse, experimental=True
 )
 THREAD_INCREMENT_ELICITATION = request(
     "thread/increment_elicitation",
@@ -204,6 +215,7 @@ ACCOUNT_READ = request("account/read", account.GetAccountParams, account.GetAcco
 ACCOUNT_RATE_LIMITS_READ = request(
     "account/rateLimits/read", Nothing, account.GetAccountRateLimitsResponse
 )
+MEMORY_RESET = request("memory/reset", Nothing, memory.MemoryResetResponse, experimental=True)
 SKILLS_LIST = request("skills/list", skill.SkillsListParams, skill.SkillsListResponse)
 HOOKS_LIST = request("hooks/list", hook.HooksListParams, hook.HooksListResponse)
 MCP_SERVER_STATUS_LIST = request(
@@ -246,6 +258,7 @@ REMOTE_CONTROL_STATUS_CHANGED = notify(
     "remoteControl/status/changed", initialize.RemoteControlStatusChangedNotification
 )
 CONFIG_WARNING = notify("configWarning", config.ConfigWarningNotification)
+DEPRECATION_NOTICE = notify("deprecationNotice", config.DeprecationNoticeNotification)
 ACCOUNT_RATE_LIMITS_UPDATED = notify(
     "account/rateLimits/updated", account.AccountRateLimitsUpdatedNotification
 )
@@ -261,6 +274,8 @@ THREAD_CLOSED = notify("thread/closed", thread.ThreadClosedNotification)
 THREAD_ARCHIVED = notify("thread/archived", thread.ThreadArchivedNotification)
 THREAD_UNARCHIVED = notify("thread/unarchived", thread.ThreadUnarchivedNotification)
 THREAD_NAME_UPDATED = notify("thread/name/updated", thread.ThreadNameUpdatedNotification)
+THREAD_GOAL_UPDATED = notify("thread/goal/updated", goal.ThreadGoalUpdatedNotification)
+THREAD_GOAL_CLEARED = notify("thread/goal/cleared", goal.ThreadGoalClearedNotification)
 THREAD_TOKEN_USAGE_UPDATED = notify(
     "thread/tokenUsage/updated", thread.ThreadTokenUsageUpdatedNotification
 )
@@ -272,6 +287,9 @@ RAW_RESPONSE_ITEM_COMPLETED = notify(
     "rawResponseItem/completed", turn.RawResponseItemCompletedNotification
 )
 TURN_PLAN_UPDATED = notify("turn/plan/updated", turn.TurnPlanUpdatedNotification)
+
+MODEL_REROUTED = notify("model/rerouted", model.ModelReroutedNotification)
+MODEL_VERIFICATION = notify("model/verification", model.ModelVerificationNotification)
 
 ITEM_STARTED = notify("item/started", item.ItemStartedNotification)
 ITEM_COMPLETED = notify("item/completed", item.ItemCompletedNotification)

@@ -91,6 +91,28 @@ class ModelProviderCapabilitiesReadResponse(Wire):
     web_search: bool
 
 
+ModelRerouteReason = Literal["highRiskCyberActivity"]
+ModelVerification = Literal["trustedAccessForCyber"]
+
+
+class ModelReroutedNotification(Wire):
+    """Another model answers than the one that was asked for."""
+
+    from_model: str
+    reason: ModelRerouteReason
+    thread_id: str
+    to_model: str
+    turn_id: str
+
+
+class ModelVerificationNotification(Wire):
+    """What the account should be verified for."""
+
+    thread_id: str
+    turn_id: str
+    verifications: list[ModelVerification]
+
+
 class CollaborationModeListParams(Wire):
     """No further fields."""
 

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from protocol.errors import invalid
@@ -41,7 +42,7 @@ def turn_overrides(settings: Settings, params: TurnStartParams) -> Settings:
     }
     if params.cwd is not None:
         changes["cwd"] = absolute(params.cwd, settings.cwd)
-    if params.service_tier is not None:
+    if params.service_tier is not UNSET:
         changes["service_tier"] = tier(params.service_tier)
     changes |= _model(settings, params)
     cwd = changes.get("cwd", settings.cwd)

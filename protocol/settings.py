@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from protocol.config import DeprecationNoticeNotification
 from protocol.model import CollaborationMode, Personality, ReasoningEffort, ReasoningSummary
 from protocol.policy import (
     ActivePermissionProfile,
@@ -96,6 +97,10 @@ class Settings(Struct, kw_only=True):
     base_instructions: str | None = None
     developer_instructions: str | None = None
     compact_prompt: str | None = None
+    notices: list[DeprecationNoticeNotification] = field(
+        default_factory=list[DeprecationNoticeNotification]
+    )
+    """What whoever loads the thread should hear of old settings."""
     features: dict[str, bool] = field(default_factory=dict[str, bool])
     shell_environment: ShellEnvironment = field(default_factory=ShellEnvironment)
     limits: Limits = field(default_factory=Limits)

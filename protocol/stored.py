@@ -1,10 +1,9 @@
 """A thread's turns as its rollout tells them, in the form that a client is shown.
 
-Clients see what the reference server stores: messages, reasoning, patches, MCP calls, searches,
-plans, reviews and compactions.  Commands are not among them, several texts of one input are
-joined, and what had no id of its own in the file is numbered `item-N` (observed).  A turn that
-never ended reads back as interrupted; one that failed, as failed if Atrio wrote it: the reference
-server does not write down that a turn has failed.
+Several texts of one input are joined, and what had no id of its own in the file is numbered
+`item-N` (observed).  A turn that never ended reads back as interrupted.  The reference server does
+not write down that a turn has failed, nor commands, images looked at and calls of clients' tools;
+they read back if Atrio wrote them.
 """
 
 from collections.abc import Callable, Iterable
@@ -113,6 +112,8 @@ class Transcript:
                 self._reasoning(read, start).summary.append(text)
             case AgentReasonedRaw(text):
                 self._reasoning(read, start).content.append(text)
+            case ItemCompleted(turn_id=turn_id) if item := _completed(read.payload):
+                self._add(turn_id, item)
             case _ if item := self._item(read.payload):
                 self._turn(read, start).items.append(item)
             case _:
@@ -154,6 +155,12 @@ class Transcript:
 
     # ---- items
 
+    def _add(self, turn_id: str, item: ThreadItem) -> None:
+        """A command may end behind its turn, and even behind the rollback of that."""
+        named = next((turn for turn in reversed(self.turns) if turn.id == turn_id), None)
+        if named is not None:
+            named.items.append(item)
+
     def _id(self) -> str:
         self._numbered += 1
         return f"item-{self._numbered}"
@@ -189,6 +196,14 @@ class Transcript:
                 return ContextCompaction(self._id())
             case _:
                 return None
+
+
+def _completed(event: ItemCompleted) -> ThreadItem | None:
+    """An item that the line holds as a client was shown it."""
+    try:
+        return msgspec.convert(event.item, ThreadItem)
+    except msgspec.ValidationError:
+        return None  # a plan, or one of a newer server
 
 
 def _error(error: StoredError) -> TurnError:

@@ -92,7 +92,7 @@ class TurnStartParams(Wire):
     personality: Personality | None = None
     responsesapi_client_metadata: Annotated[dict[str, str] | None, EXPERIMENTAL] = None
     sandbox_policy: SandboxPolicy | None = None
-    service_tier: str | None = None
+    service_tier: str | UnsetType | None = UNSET
     summary: ReasoningSummary | None = None
 
 

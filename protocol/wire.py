@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 U32 = Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
+I64 = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 
 
 class Wire(Struct, rename="camel"):

@@ -23,7 +23,7 @@ from protocol.config import (
 from protocol.methods import CONFIG_WARNING
 from protocol.policy import Minimum
 from protocol.settings import Limits
-from supervisor import check
+from supervisor import check, features
 from supervisor.layers import ConfigError, Layer, Table, flag, merged, nested, over
 from supervisor.project import folders, trust_key, trust_level
 from supervisor.providers import DEFAULT
@@ -128,6 +128,10 @@ class Config:
     def model_provider(self) -> str:
         """The provider whose threads are listed where a client names none."""
         return self._toml_or_defaults().model_provider or DEFAULT
+
+    def feature(self, name: str) -> bool:
+        """Whether a feature is on where no thread says otherwise."""
+        return features.enabled(self._toml_or_defaults()).get(name, False)
 
     def unload_grace_seconds(self) -> float:
         """How long a thread stays loaded that nobody listens to."""

@@ -20,6 +20,8 @@ SETTABLE = (
     "tool_suggest",
     "tool_call_mcp_elicitation",
 )
+# Names that features had once.
+ALIASES = {"collab": "multi_agent", "connectors": "apps", "memory_tool": "memories"}
 OLD_KEYS = {
     "unified_exec": "experimental_use_unified_exec_tool",
     "apply_patch_freeform": "experimental_use_freeform_apply_patch",
@@ -151,7 +153,8 @@ FEATURES = {row.name: row for row in map(_row, _TABLE.split("\n")[1:-1])}
 
 def enabled(toml: Toml) -> dict[str, bool]:
     """How every feature stands under a configuration; names that we do not know are left out."""
-    given = {name: on for name, on in (toml.features or {}).items() if isinstance(on, bool)}
+    switches = sorted((toml.features or {}).items(), key=lambda entry: entry[0] not in ALIASES)
+    given = {ALIASES.get(name, name): on for name, on in switches if isinstance(on, bool)}
     old = {name: on for name, key in OLD_KEYS.items() if (on := getattr(toml, key)) is not None}
     stand = {name: feature.default for name, feature in FEATURES.items()} | old | given
     return {name: stand[name] for name in FEATURES}

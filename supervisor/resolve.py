@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec import UNSET, UnsetType
+
 from protocol import catalogue
 from protocol.config import ProjectLayer, SystemLayer
 from protocol.errors import RpcError, invalid
@@ -20,7 +22,7 @@ from protocol.policy import (
     SandboxMode,
 )
 from protocol.settings import Settings, ShellEnvironment
-from supervisor import check, features
+from supervisor import check, deprecated, features
 from supervisor.config import Config, request_table
 from supervisor.layers import ConfigError, Layer, merged
 from supervisor.permissions import by_mode, by_trust, named_profiles, permissions
@@ -45,11 +47,13 @@ class Overrides:
     base_instructions: str | None = None
     developer_instructions: str | None = None
     personality: Personality | None = None
-    service_tier: str | None = None
+    service_tier: str | UnsetType | None = UNSET
+    persist_extended_history: bool = False
 
 
 def overrides(params: ThreadStartParams | ThreadResumeParams | ThreadForkParams) -> Overrides:
-    return Overrides(**{f.name: getattr(params, f.name, None) for f in fields(Overrides)})
+    named = {f.name for f in fields(Overrides)} & {*params.__struct_fields__}
+    return Overrides(**{name: getattr(params, name) for name in named})
 
 
 def resolve(config: Config, wanted: Overrides) -> Settings:
@@ -79,6 +83,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         provider=provider(toml, config.home, wanted.model_provider),
         permission_profiles=named,
         features=features.enabled(toml),
+        notices=deprecated.notices(toml, extended=wanted.persist_extended_history),
         shell_environment=_environment(toml),
         limits=(toml.atrio or Atrio()).limits,
         skills=skills_for(config, cwd),
@@ -110,14 +115,16 @@ def _model(toml: Toml, wanted: Overrides) -> dict[str, Any]:
         "effort": toml.model_reasoning_effort,
         "summary": toml.model_reasoning_summary,
         "verbosity": toml.model_verbosity,
-        "service_tier": tier(_first(wanted.service_tier, toml.service_tier)),
+        "service_tier": tier(
+            toml.service_tier if wanted.service_tier is UNSET else wanted.service_tier
+        ),
         "context_window": toml.model_context_window,
         "auto_compact_token_limit": toml.model_auto_compact_token_limit,
     }
 
 
 def _instructions(toml: Toml, wanted: Overrides) -> dict[str, Any]:
-    file = toml.model_instructions_file or toml.experimental_instructions_file
+    file = toml.model_instructions_file
     markers = toml.project_root_markers
     return {
         "base_instructions": _first(wanted.base_instructions, _text(file)),

@@ -19,6 +19,9 @@ from protocol.methods import (
     INITIALIZE,
     REQUESTS,
     REVIEW_START,
+    THREAD_GOAL_CLEAR,
+    THREAD_GOAL_GET,
+    THREAD_GOAL_SET,
     THREAD_MEMORY_MODE_SET,
     THREAD_METADATA_UPDATE,
 )
@@ -29,9 +32,11 @@ from supervisor.handlers import (
     account,
     command,
     config,
+    goal,
     hook,
     initialize,
     mcp,
+    memory,
     metadata,
     model,
     process,
@@ -52,9 +57,11 @@ SERVING = (
     account,
     command,
     config,
+    goal,
     hook,
     initialize,
     mcp,
+    memory,
     metadata,
     model,
     process,
@@ -65,7 +72,17 @@ SERVING = (
 )
 
 # Answered by a worker, and yet no reason to listen to its thread from now on.
-QUIET = frozenset((THREAD_METADATA_UPDATE.name, THREAD_MEMORY_MODE_SET.name, REVIEW_START.name))
+QUIET = frozenset(
+    row.name
+    for row in (
+        THREAD_METADATA_UPDATE,
+        THREAD_MEMORY_MODE_SET,
+        THREAD_GOAL_SET,
+        THREAD_GOAL_GET,
+        THREAD_GOAL_CLEAR,
+        REVIEW_START,
+    )
+)
 
 log = logging.getLogger("atrio.router")
 _encode = msgspec.json.Encoder().encode

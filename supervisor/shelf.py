@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from protocol import meta
+from protocol import goal, meta
+from protocol.goal import Change, ThreadGoal
 from protocol.rollout import (
     ARCHIVED_SESSIONS,
     SESSION_INDEX,
@@ -173,6 +174,19 @@ class Shelf:
         row.thread.git_info = meta.git_info(found)
         self._index.put([row])
         return row if self._check(row) else None
+
+    def set_goal(self, id: str, change: Change) -> tuple[Row | None, ThreadGoal | None]:
+        """Let the file of a thread without a worker say what `change` makes of its goal."""
+        row = self.read(id)
+        if row is None or row.thread is None:
+            return None, None
+        before = goal.read(row.path, id)
+        after = change(before)
+        if after != before:
+            with Path(row.path).open("ab+") as file:
+                _append(file, encode(line("event_msg", goal.event(id, after))))
+            self._check(row)
+        return row, after
 
     def archive(self, id: str) -> bool:
         row = self.read(id)

@@ -19,7 +19,8 @@ from uuid import UUID
 
 import trio
 
-from protocol.errors import INTERNAL_ERROR, RpcError, invalid
+from protocol.errors import INTERNAL_ERROR, RpcError, invalid, unknown_thread
+from protocol.goal import Change, ThreadGoal
 from protocol.rollout import SessionMeta, stamp, unix_ms
 from protocol.thread import Thread, ThreadListParams, ThreadListResponse
 
@@ -121,6 +122,16 @@ class Store:
         """
         row = await self._ask(lambda shelf: shelf.amend(thread_id, change))
         return row.shown() if row else None
+
+    async def set_goal(self, thread_id: str, change: Change) -> ThreadGoal | None:
+        """Write down what `change` makes of a thread's goal, and say what that is.
+
+        Only while the thread has no worker, as above.  Raises RpcError when there is no such file.
+        """
+        row, goal = await self._ask(lambda shelf: shelf.set_goal(thread_id, change))
+        if row is None:
+            raise unknown_thread(thread_id)
+        return goal
 
     async def archive(self, thread_id: str) -> bool:
         """Put the thread's file away; False when there is none among the others."""

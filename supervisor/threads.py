@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import trio
 
 from protocol.errors import INTERNAL_ERROR, RpcError, check_thread_id, unknown_thread
-from protocol.frames import Bye, StartThread
+from protocol.frames import Bye, Rest, StartThread
 from protocol.methods import THREAD_CLOSED
 from protocol.thread import NotLoadedStatus, ThreadClosedNotification
 from supervisor.connection import Connection
@@ -188,7 +188,9 @@ class Threads:
         worker.kill()
 
     async def drain(self) -> None:
-        """Return once no turn is running."""
+        """Return once no turn is running, and have no thread begin one by itself."""
+        for thread in self:
+            thread.send(Rest())
         for thread in self:
             await thread.wait_idle()
 

@@ -24,6 +24,7 @@ from protocol.loading import (
 from protocol.meta import git_info
 from protocol.methods import (
     CONFIG_WARNING,
+    DEPRECATION_NOTICE,
     THREAD_FORK,
     THREAD_RESUME,
     THREAD_START,
@@ -83,6 +84,7 @@ def _continue(thread: "LoadedThread", loaded: Replay) -> None:
     thread.history = History(spec.history or loaded.items)
     thread.usage, thread.window, thread.turns = loaded.usage, loaded.compactions, loaded.turns
     thread.usage_turn_id = loaded.usage_turn_id
+    thread.pursuit.goal = None if spec.forked_from else loaded.goal
     thread.dynamic = DynamicTools(_dynamic_tools(thread, loaded))
     thread.told = told(thread, loaded)
     thread.thread = _describe(thread, loaded)
@@ -215,6 +217,8 @@ def thread_resume(thread: "LoadedThread", params: ThreadResumeParams) -> ThreadR
     thread.show()
     if not params.exclude_turns:
         thread.afterwards(lambda n: thread.tell_usage(only=n))
+    thread.afterwards(thread.pursuit.show)
+    thread.afterwards(lambda _: thread.pursuit.pursue())
     return response
 
 
@@ -229,9 +233,12 @@ def thread_fork(thread: "LoadedThread", params: ThreadForkParams) -> ThreadForkR
 
 
 def _tell_problems(thread: "LoadedThread", n: int) -> None:
-    """Rules that could not be read do not hold, nor does what cannot be enforced: the user should
-    know."""
+    """Rules that could not be read do not hold, nor does what cannot be enforced, and old settings
+    may: the user should know."""
     settings = thread.settings
+    notices, settings.notices = settings.notices, []
+    for notice in notices:
+        thread.tell(DEPRECATION_NOTICE, notice, only=n)
     if less := shortfall(settings.sandbox_policy, settings.permission_profile, settings.cwd):
         told = ConfigWarningNotification(summary=less[0], details=less[1])
         thread.tell(CONFIG_WARNING, told, only=n)

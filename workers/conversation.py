@@ -18,6 +18,7 @@ from workers.item import Answer
 from workers.provider import ProviderError
 from workers.retry import retrying
 from workers.tools import Call, Content, Tool, ToolFailure, TurnAborted
+from workers.tools.goal import UPDATE_GOAL
 from workers.tools.registry import offered, serving
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Conversation:
         self._broken: OSError | None = None
         self._nursery: trio.Nursery
         self._serving: list[tuple[bool, trio.Event]] = []  # of each call: alone?, done
+        self._over = trio.Event()  # the response has come to its end
         self._model = catalogue.describe(turn.settings.model)
 
     async def run(self) -> None:
@@ -48,7 +50,10 @@ class Conversation:
                 await self._respond()
                 if not self._calls and not self._turn.steered and not self._turn.reports:
                     return
+                called = {item.get("name") for item in self._calls}
                 self._settle()
+                if called - {UPDATE_GOAL.name}:  # which accounts for itself
+                    self._turn.pursuit.account_calls(self._turn)
                 if due(self._thread):
                     await compact(self._turn, midway=True)
                 self._hear_steered()
@@ -64,7 +69,10 @@ class Conversation:
             turn.remember(item)
         if thread.rollout is not None:
             thread.rollout.turn_context(turn.settings, turn.id)
-        self._hear(turn.params.input)
+        for item in turn.opening:
+            turn.remember(item)
+        if turn.params.input:
+            self._hear(turn.params.input)
 
     def _hear(self, inputs: list[Any]) -> None:
         said = user_item(inputs)
@@ -111,12 +119,14 @@ class Conversation:
         answer = Answer(turn, plan_mode=plan)
         failure: ProviderError | OSError | None = None
         self._calls, self._outputs, self._serving, self._broken = [], {}, [], None
+        self._over = trio.Event()
         turn.called = self._called
         async with trio.open_nursery() as self._nursery:
             try:
                 await self._stream(answer)
             except (ProviderError, OSError) as error:
                 failure = error  # what was called meanwhile is still served, and its output kept
+            self._over.set()
         turn.said = answer.said or turn.said
         if failure := failure or self._broken:
             raise failure
@@ -166,6 +176,8 @@ class Conversation:
 
     async def _serve(self, place: int, tool: Tool, call: Call) -> None:
         await self._wait_clear(place)
+        if tool.late:
+            await self._over.wait()
         try:
             self._outputs[place] = await tool.serve(self._turn, call)
         except ToolFailure as failure:

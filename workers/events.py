@@ -4,8 +4,8 @@ One decoder with the few fields that matter reads every event; unknown events an
 passed over, as the reference server does (observed), so that a newer API does not break us.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from msgspec import Raw, Struct, field
 from msgspec.json import Decoder
@@ -20,10 +20,12 @@ from workers.provider import (
     ProviderError,
     ProviderEvent,
     ReasoningDelta,
+    ServedBy,
     SummaryDelta,
     SummaryPartAdded,
     TextDelta,
     Usage,
+    Verify,
 )
 from workers.refusal import failed, incomplete
 
@@ -40,6 +42,8 @@ class _Event(Struct, gc=False):
     code: Any = None
     message: Any = None
     error: Any = None
+    headers: Any = None
+    metadata: Any = None
 
 
 class _InputDetails(Struct):
@@ -63,6 +67,10 @@ class _Response(Struct):
     end_turn: bool | None = None
 
 
+class _Head(Struct):
+    headers: Any = None
+
+
 class _Failure(Struct):
     error: Any = None
     incomplete_details: Any = None
@@ -71,6 +79,10 @@ class _Failure(Struct):
 _event = Decoder(_Event).decode
 _response = Decoder(_Response).decode
 _failure = Decoder(_Failure).decode
+_head = Decoder(_Head).decode
+
+MODEL_HEADERS = ("openai-model", "x-openai-model")
+_HEADED = ("response.created", "response.in_progress", "response.metadata")
 
 
 class Decoded(Struct):
@@ -89,6 +101,8 @@ def decode(lines: list[bytes]) -> Decoded:
             event = _event(line)
         except DECODE_ERRORS:
             continue
+        if event.type in _HEADED:
+            events += _asides(event)
         if make := _MAKE.get(event.type):
             events.append(make(event))
         elif event.type in _ITEMS:
@@ -100,6 +114,37 @@ def decode(lines: list[bytes]) -> Decoded:
         elif fail := _FAIL.get(event.type):
             return Decoded(events, failure=fail(event))
     return Decoded(events)
+
+
+def _asides(event: _Event) -> list[ProviderEvent]:
+    """What is said beside the answer, in what would be headers over HTTP, or in metadata."""
+    found: list[ProviderEvent] = []
+    for headers in (_headers(event.response), event.headers):
+        if model := served_by(headers):
+            found.append(ServedBy(model))
+            break
+    match event.metadata:
+        case {"openai_verification_recommendation": [*names]}:
+            found.append(Verify([name for name in names if isinstance(name, str)]))
+        case _:
+            pass
+    return found
+
+
+def _headers(response: Raw) -> Any:
+    try:
+        return _head(response).headers
+    except DECODE_ERRORS:
+        return None
+
+
+def served_by(headers: Any) -> str | None:
+    """The model that headers name."""
+    if not isinstance(headers, Mapping):
+        return None
+    given = cast("Mapping[str, Any]", headers)
+    named = (value for name, value in given.items() if name.lower() in MODEL_HEADERS)
+    return next((value for value in named if isinstance(value, str)), None)
 
 
 def _completed(event: _Event) -> Completed:

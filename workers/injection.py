@@ -7,6 +7,7 @@ next request on.  Clients are shown nothing of them.
 from typing import TYPE_CHECKING, Any
 
 from protocol.errors import invalid
+from protocol.history import fault
 from protocol.maintenance import ThreadInjectItemsParams, ThreadInjectItemsResponse
 from protocol.methods import THREAD_INJECT_ITEMS
 from workers import context
@@ -16,16 +17,6 @@ from workers.mailbox import serves
 if TYPE_CHECKING:
     from workers.thread import LoadedThread
 
-# What the provider would refuse the whole request for, were it missing.
-_NEEDED: dict[str, tuple[str, ...]] = {
-    "message": ("role", "content"),
-    "reasoning": ("summary",),
-    "function_call": ("name", "arguments", "call_id"),
-    "function_call_output": ("call_id", "output"),
-    "custom_tool_call": ("call_id", "name", "input"),
-    "custom_tool_call_output": ("call_id", "output"),
-    "local_shell_call": ("status", "action"),
-}
 _OUTPUTS = ("function_call_output", "custom_tool_call_output")
 
 
@@ -46,15 +37,6 @@ def thread_inject_items(
 
 def _checked(place: int, item: Any) -> Item | None:
     """The item as requests carry it; None for a kind that no request takes."""
-    wrong = f"items[{place}] is not a valid response item: "
-    match item:
-        case {"type": str(kind)}:
-            known: Item = item
-        case {}:
-            raise invalid(wrong + "missing field `type`")
-        case _:
-            raise invalid(wrong + "it is no object")
-    for member in _NEEDED.get(kind, ()):
-        if known.get(member) is None:
-            raise invalid(f"{wrong}missing field `{member}`")
-    return known if kind in _OUTPUTS else kept(known)
+    if problem := fault(item):
+        raise invalid(f"items[{place}] is not a valid response item: {problem}")
+    return item if item["type"] in _OUTPUTS else kept(item)

@@ -29,6 +29,8 @@ from protocol.methods import (
     REASONING_TEXT_DELTA,
 )
 from protocol.row import Notification
+from workers import aside, citation
+from workers.citation import Hidden
 from workers.history import message_text, parts
 from workers.proposal import Proposal
 from workers.provider import (
@@ -38,10 +40,12 @@ from workers.provider import (
     ProviderEvent,
     RateLimits,
     ReasoningDelta,
+    ServedBy,
     SummaryDelta,
     SummaryPartAdded,
     TextDelta,
     Usage,
+    Verify,
 )
 
 if TYPE_CHECKING:
@@ -60,6 +64,7 @@ class Answer:
         self._turn = turn
         self._proposal = Proposal(turn) if plan_mode else None
         self._open: dict[str, ThreadItem] = {}
+        self._hidden: dict[str, Hidden] = {}
         self._around: dict[tuple[str, str, int], tuple[bytes, bytes]] = {}
         self.usage: Usage | None = None
         self.whole = False
@@ -81,6 +86,10 @@ class Answer:
                     self._delta(REASONING_SUMMARY_TEXT_DELTA, item_id, delta, index)
                 case ReasoningDelta(item_id, index, delta):
                     self._delta(REASONING_TEXT_DELTA, item_id, delta, index)
+                case ServedBy(model):
+                    aside.served_by(self._turn, model)
+                case Verify(names):
+                    aside.verify(self._turn, names)
                 case RateLimits(snapshot):
                     self._turn.rate_limits(snapshot)
                 case Completed(usage):
@@ -89,10 +98,19 @@ class Answer:
                     pass
 
     def _text(self, event: TextDelta) -> None:
+        delta = event.delta
+        if "<" in delta or event.item_id in self._hidden:
+            delta = self._hidden.setdefault(event.item_id, Hidden()).take(delta)
+        self._pass(event.item_id, delta)
+
+    def _pass(self, item_id: str, delta: str) -> None:
+        """Show a piece of a message that hides nothing."""
+        if not delta:
+            return
         if self._proposal is not None:
-            self._proposal.take(event.item_id, event.delta)
-        elif event.item_id in self._open:
-            self._delta(AGENT_MESSAGE_DELTA, event.item_id, event.delta)
+            self._proposal.take(item_id, delta)
+        elif item_id in self._open:
+            self._delta(AGENT_MESSAGE_DELTA, item_id, delta)
 
     def _delta(
         self, row: Notification[Any], item_id: str, delta: str, index: int | None = None
@@ -154,13 +172,15 @@ class Answer:
         if shown is not None:
             if shown.id not in self._open:
                 self._begin(shown)
+            if hidden := self._hidden.pop(shown.id, None):
+                self._pass(shown.id, hidden.end())
             if self._proposal is not None and isinstance(shown, AgentMessage):
                 self._proposal.end(shown)
             else:
                 self._turn.completed(shown)
             self._open.pop(shown.id, None)
         if item.get("type") == "message":
-            self.said = message_text(item) or self.said
+            self.said = citation.split(message_text(item))[0] or self.said
         self._turn.answered(item)
 
     def _shown(self, item: dict[str, Any]) -> ThreadItem | None:
@@ -169,7 +189,8 @@ class Answer:
         item["id"] = item_id  # the end of an item must find its beginning
         match item.get("type"):
             case "message" if item.get("role") == "assistant":
-                return AgentMessage(item_id, message_text(item), phase=item.get("phase"))
+                text, cited = citation.split(message_text(item))
+                return AgentMessage(item_id, text, cited, item.get("phase"))
             case "reasoning":
                 summary = [part.get("text", "") for part in parts(item, "summary")]
                 content = [part.get("text", "") for part in parts(item)]

@@ -12,10 +12,6 @@ from protocol.maintenance import (
     ThreadBackgroundTerminalsCleanResponse,
     ThreadCompactStartParams,
     ThreadCompactStartResponse,
-    ThreadDecrementElicitationParams,
-    ThreadDecrementElicitationResponse,
-    ThreadIncrementElicitationParams,
-    ThreadIncrementElicitationResponse,
     ThreadMemoryModeSetParams,
     ThreadMemoryModeSetResponse,
     ThreadMetadataUpdateParams,
@@ -26,8 +22,6 @@ from protocol.maintenance import (
 from protocol.methods import (
     THREAD_BACKGROUND_TERMINALS_CLEAN,
     THREAD_COMPACT_START,
-    THREAD_DECREMENT_ELICITATION,
-    THREAD_INCREMENT_ELICITATION,
     THREAD_MEMORY_MODE_SET,
     THREAD_METADATA_UPDATE,
     THREAD_ROLLBACK,
@@ -77,7 +71,7 @@ def thread_compact_start(
 
 async def _compact(thread: "LoadedThread") -> None:
     while thread.turn is not None:
-        thread.turn.scope.cancel()
+        thread.turn.give_way()
         await thread.turn.ended.wait()
     thread.turn = CompactTurn(thread)
     await thread.turn.run()
@@ -160,27 +154,7 @@ def _meta(rollout: Rollout) -> SessionMeta:
     return found
 
 
-# ---- questions of the client's own, and commands
-
-
-@serves(THREAD_INCREMENT_ELICITATION)
-def thread_increment_elicitation(
-    thread: "LoadedThread",
-    params: ThreadIncrementElicitationParams,  # noqa: ARG001
-) -> ThreadIncrementElicitationResponse:
-    thread.elicitations += 1
-    return ThreadIncrementElicitationResponse(thread.elicitations, paused=True)
-
-
-@serves(THREAD_DECREMENT_ELICITATION)
-def thread_decrement_elicitation(
-    thread: "LoadedThread",
-    params: ThreadDecrementElicitationParams,  # noqa: ARG001
-) -> ThreadDecrementElicitationResponse:
-    if thread.elicitations == 0:
-        raise invalid("out-of-band elicitation count is already zero")
-    thread.elicitations -= 1
-    return ThreadDecrementElicitationResponse(thread.elicitations, paused=thread.elicitations > 0)
+# ---- commands left behind
 
 
 @serves(THREAD_BACKGROUND_TERMINALS_CLEAN)

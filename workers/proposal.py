@@ -77,9 +77,12 @@ class Proposal:
 
     def _toggle(self) -> None:
         self._inside = not self._inside
-        if self._inside and self._plan is None:
+        if not self._inside:
+            return
+        if self._plan is None:
             self._plan = Plan(id=f"{self._turn.id}-plan", text="")
             self._turn.started(self._plan)
+        self._plan.text = ""  # a later plan replaces the one before it (observed)
 
     def _pass(self, text: str) -> None:
         if not text:

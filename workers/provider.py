@@ -74,6 +74,18 @@ class ArgumentsDelta(Struct, gc=False):
     delta: str
 
 
+class ServedBy(Struct):
+    """Which model answers, as the provider says."""
+
+    model: str
+
+
+class Verify(Struct):
+    """What the provider would like the account to be verified for."""
+
+    names: list[str]
+
+
 class RateLimits(Struct):
     """What the response's headers say about the account's limits."""
 
@@ -97,6 +109,8 @@ ProviderEvent = (
     | ReasoningDelta
     | ArgumentsDelta
     | RateLimits
+    | ServedBy
+    | Verify
     | Completed
 )
 

@@ -31,8 +31,12 @@ from protocol.event import (
 from protocol.event import RateLimits as StoredRateLimits
 from protocol.item import (
     AgentMessage,
+    CollabAgentToolCall,
+    CommandExecution,
     ContextCompaction,
+    DynamicToolCall,
     ImageInput,
+    ImageView,
     LocalImageInput,
     McpToolCall,
     Plan,
@@ -248,13 +252,15 @@ def item_events(item: ThreadItem, thread_id: str, turn_id: str, at_ms: int) -> l
             return [*shown, *(AgentReasonedRaw(text) for text in content)]
         case Plan(id, text):
             stored = {"type": "Plan", "id": id, "text": text}
-            return [ItemCompleted(thread_id, turn_id, stored, at_ms)]
+            return [ItemCompleted(thread_id, turn_id, stored, at_ms)] if text else []
         case WebSearch():
             return [WebSearched(item.id, item.query, _web_action(item))]
         case McpToolCall():
             return [_mcp_called(item)]
         case ContextCompaction():
             return [ContextCompacted()]
+        case CommandExecution() | DynamicToolCall() | ImageView() | CollabAgentToolCall():
+            return [ItemCompleted(thread_id, turn_id, msgspec.to_builtins(item), at_ms)]
         case _:
             return []
 

@@ -12,9 +12,11 @@ from typing import Any, BinaryIO, TypeVar
 import msgspec
 from msgspec import Struct, field
 
-from protocol import meta
+from protocol import goal, meta
 from protocol.errors import DECODE_ERRORS
 from protocol.event import TokenCount
+from protocol.goal import ThreadGoal
+from protocol.history import fault
 from protocol.rollout import Compacted, SessionMeta, TurnContext, kind
 from protocol.stored import READ_BYTES, Transcript
 from protocol.thread import ThreadTokenUsage
@@ -43,6 +45,7 @@ class Replay(Struct):
     usage: ThreadTokenUsage | None = None
     usage_turn_id: str = ""
     compactions: int = 0
+    goal: ThreadGoal | None = None
 
 
 class _ContextLine(Struct):
@@ -85,6 +88,7 @@ class _Places:
         self.usage: bytes | None = None
         self.usage_turn_id = ""
         self.contexts: list[int] = []
+        self.goal: ThreadGoal | None = None
         self.compactions: list[int] = []
 
     def take(self, line: bytes) -> None:
@@ -101,6 +105,8 @@ class _Places:
             case (b"event_msg", b"token_count") if b"total_token_usage" in line:
                 self.usage = line
                 self.usage_turn_id = self.transcript.turns[-1].id if self.transcript.turns else ""
+            case (b"event_msg", what) if what.startswith(b"thread_goal_") and self.meta:
+                self.goal = goal.after(line, self.meta.id, self.goal)
             case _:
                 pass
 
@@ -127,6 +133,7 @@ def _load(file: BinaryIO, places: _Places) -> Replay:
         usage=record.usage_of(usage.payload.info) if usage and usage.payload.info else None,
         usage_turn_id=places.usage_turn_id,
         compactions=len(compactions),
+        goal=places.goal,
     )
 
 
@@ -138,7 +145,7 @@ def _items(file: BinaryIO, places: _Places, begin: int) -> list[dict[str, Any]]:
     for line in _counting_lines(file, places, begin):
         match kind(line):
             case (b"response_item", what) if what.decode() not in UNSENT:
-                if read := _decoded(_item, line):
+                if (read := _decoded(_item, line)) and fault(read.payload) is None:
                     items.append(read.payload)
             case (b"compacted", _):
                 if again := _decoded(_compacted, line):
@@ -151,7 +158,7 @@ def _items(file: BinaryIO, places: _Places, begin: int) -> list[dict[str, Any]]:
 def _compact(compacted: Compacted, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What is left by a compaction; without a list of its own, the user's words and the summary."""
     if compacted.replacement_history is not None:
-        return compacted.replacement_history
+        return [item for item in compacted.replacement_history if fault(item) is None]
     said = [item for item in before if item.get("role") == "user"]
     spoken = [item for item in said if not message_text(item).startswith("<")]
     return [*spoken, message("user", compacted.message)]

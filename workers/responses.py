@@ -25,8 +25,8 @@ import trio
 
 from protocol import settings
 from workers import ratelimits, refusal
-from workers.events import decode
-from workers.provider import ModelRequest, ProviderError, ProviderEvent, RateLimits
+from workers.events import decode, served_by
+from workers.provider import ModelRequest, ProviderError, ProviderEvent, RateLimits, ServedBy
 from workers.sse import EventTooLong, Splitter
 
 BACKOFF_SECONDS = 0.2  # before the first request retry, doubled for each further one
@@ -164,6 +164,8 @@ class ResponsesProvider:
     async def _batches(self, response: httpx2.Response) -> AsyncGenerator[list[ProviderEvent]]:
         if snapshot := ratelimits.snapshot(response.headers):
             yield [RateLimits(snapshot)]
+        if model := served_by(response.headers):
+            yield [ServedBy(model)]
         pieces = self._lines(response)
         patience = 0.0
         try:

@@ -113,7 +113,7 @@ def review_start(thread: "LoadedThread", params: ReviewStartParams) -> ReviewSta
 
 async def _replace(thread: "LoadedThread", turn: ReviewTurn) -> None:
     while thread.turn is not None:
-        thread.turn.scope.cancel()
+        thread.turn.give_way()
         await thread.turn.ended.wait()
     thread.turn = turn
     await turn.run()

@@ -107,13 +107,15 @@ class Reading(RunningTurn):
 
     def completed(self, item: ThreadItem) -> None:
         if self.thread.rollout is not None:
-            self.thread.rollout.item_completed(item)
+            self.thread.rollout.item_completed(item, self.id)
         if not isinstance(item, AgentMessage):
             self._shown.completed(item)
             return
         said, self._unsaid = self._unsaid, item
         if said is not None and self._shown.thread.rollout is not None:
-            self._shown.thread.rollout.item_completed(said)  # it was not the review (observed)
+            self._shown.thread.rollout.item_completed(
+                said, self.id
+            )  # it was not the review (observed)
 
     def record(self, event: dict[str, Any]) -> None:
         super().record(event)

@@ -24,6 +24,7 @@ from protocol.event import (
     TokenCount,
     TurnAborted,
 )
+from protocol.goal import GoalEvent
 from protocol.item import ThreadItem, UserInput
 from protocol.rollout import SESSIONS, Compacted, SessionMeta, decode, encode, file_name, line
 from protocol.settings import Settings
@@ -52,7 +53,6 @@ class Rollout:
         self.warning: str | None = None
         self._file: int | None = None
         self._waiting: list[bytes] = []
-        self._turn_id = ""
         self._folder_synced = False
 
     @classmethod
@@ -182,7 +182,6 @@ class Rollout:
     def turn_started(
         self, turn_id: str, settings: Settings, *, context_window: int | None, started_at_ms: int
     ) -> None:
-        self._turn_id = turn_id
         mode = settings.collaboration_mode
         begun = TaskStarted(
             turn_id, started_at_ms // 1000, context_window, mode.mode if mode else "default"
@@ -202,12 +201,12 @@ class Rollout:
         self.event(record.user_said(inputs))
         self.materialize()
 
-    def item_completed(self, item: ThreadItem) -> None:
+    def item_completed(self, item: ThreadItem, turn_id: str) -> None:
         """What a client was shown; messages of the user and what tools record are not repeated."""
         at_ms = time.time_ns() // 1_000_000
-        self.event(*record.item_events(item, self.thread_id, self._turn_id, at_ms))
+        self.event(*record.item_events(item, self.thread_id, turn_id, at_ms))
 
-    def event(self, *events: Event | TokenCount | dict[str, Any]) -> None:
+    def event(self, *events: Event | TokenCount | GoalEvent | dict[str, Any]) -> None:
         """Any other event; a dict has a `type`."""
         self.append("event_msg", *events)
 

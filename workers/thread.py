@@ -28,6 +28,7 @@ from protocol.frames import (
     Log,
     Refused,
     Reply,
+    Rest,
     Spawn,
     StartCommands,
     StartThread,
@@ -60,6 +61,8 @@ from protocol.turn import Turn
 from workers import (
     birth,
     command,
+    elicitation,
+    goal,
     groups,
     injection,
     maintenance,
@@ -70,6 +73,8 @@ from workers import (
 from workers.approval import Approvals
 from workers.context import Told
 from workers.docs import Docs
+from workers.elicitation import Elicitations
+from workers.goal import Pursuit
 from workers.history import History
 from workers.link import Link
 from workers.mailbox import HANDLERS
@@ -85,7 +90,7 @@ P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
 
 # Importing a file enters its handlers.
-SERVING = (birth, injection, maintenance, review, usershell)
+SERVING = (birth, elicitation, goal, injection, maintenance, review, usershell)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -110,7 +115,8 @@ class LoadedThread:
         self.git_info: GitInfo | None = None  # told once the thread is on disk (observed)
         self.turns: list[Turn] = []  # those that the file had when it was loaded
         self.stillborn: RpcError | None = None
-        self.elicitations = 0  # questions that clients ask on their own, at the moment
+        self.elicitations = Elicitations()
+        self.pursuit = Pursuit(self)
         self.window = 0  # counts compactions; part of what the provider is told
         self.told: Told | None = None
         self.dynamic = DynamicTools([])
@@ -128,6 +134,8 @@ class LoadedThread:
                 self.questions.settle(frame)
             case Update(name, path):
                 self._update(name, path)
+            case Rest():
+                self.pursuit.ends = True
             case Cancel() | Bye() | StartThread() | StartCommands() | Spawn() | Taken():
                 pass  # the business of whoever reads the link
 
@@ -274,7 +282,7 @@ class LoadedThread:
     async def end(self) -> None:
         """Stop the turn and the commands, and leave the rollout whole."""
         if self.turn is not None:
-            self.turn.scope.cancel()
+            self.turn.give_way()
             await self.turn.ended.wait()
         await self.sessions.aclose()
         if self.rollout is not None:

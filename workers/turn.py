@@ -66,6 +66,8 @@ from workers.tools.diff import TurnDiff
 
 if TYPE_CHECKING:
     from workers.approval import Approvals
+    from workers.elicitation import Elicitations
+    from workers.goal import Pursuit
     from workers.thread import LoadedThread
     from workers.tools.sessions import Sessions
 
@@ -91,12 +93,15 @@ class RunningTurn:
         self.ended = trio.Event()
         self.diff = TurnDiff(thread.settings.cwd)
         self.started_at_ms = _ms()
+        self.opening: list[dict[str, Any]] = []  # for the model, ahead of the input
         self.steered: list[list[UserInput]] = []
         self.advice: list[tuple[str, str]] = []  # role, text; ahead of the outputs of calls
+        self.noticed: set[Notification[Any]] = set()  # what is told once in a turn
         self.said: str | None = None  # the last message of the assistant
         self.first_token_ms: int | None = None
         self.called: Callable[[dict[str, Any]], None]  # set by the conversation
         self.reports: list[dict[str, Any]] = []  # on the user's own commands, for the model
+        self.gives_way = False  # to something else, so its end is nobody's wish
         self._nursery: trio.Nursery | None = None
         self._early: list[Callable[[], Awaitable[None]]] = []
         self._status: TurnStatus = "interrupted"  # until something better is known
@@ -116,6 +121,14 @@ class RunningTurn:
     def sessions(self) -> "Sessions":
         return self.thread.sessions
 
+    @property
+    def elicitations(self) -> "Elicitations":
+        return self.thread.elicitations
+
+    @property
+    def pursuit(self) -> "Pursuit":
+        return self.thread.pursuit
+
     def started(self, item: ThreadItem) -> None:
         said = ItemStartedNotification(
             item=item, started_at_ms=_ms(), thread_id=self.thread_id, turn_id=self.id
@@ -124,7 +137,7 @@ class RunningTurn:
 
     def completed(self, item: ThreadItem) -> None:
         if self.thread.rollout is not None:
-            self.thread.rollout.item_completed(item)
+            self.thread.rollout.item_completed(item, self.id)
         said = ItemCompletedNotification(
             completed_at_ms=_ms(), item=item, thread_id=self.thread_id, turn_id=self.id
         )
@@ -241,10 +254,16 @@ class RunningTurn:
             self._nursery.start_soon(task)
 
     def _begin(self) -> None:
+        self.pursuit.turn_started()
         self.thread.active()
         started = self.snapshot()
         started.started_at = self.started_at_ms // 1000
         self.tell(TURN_STARTED, TurnStartedNotification(thread_id=self.thread_id, turn=started))
+
+    def give_way(self) -> None:
+        """End it for something else that is about to happen."""
+        self.gives_way = True
+        self.scope.cancel()
 
     async def _converse(self) -> None:
         try:
@@ -275,6 +294,8 @@ class RunningTurn:
     def _end(self) -> None:
         with suppress(OSError):  # what could not be written is in memory, and tried again below
             self.take_reports()
+        if self._status != "interrupted":
+            self.pursuit.turn_ending(self.id)
         completed_ms = _ms()
         done = self.snapshot()
         done.status = self._status
@@ -292,6 +313,7 @@ class RunningTurn:
         self.tell(TURN_COMPLETED, TurnCompletedNotification(thread_id=self.thread_id, turn=done))
         self.thread.questions.withdraw()
         self.ended.set()
+        self.pursuit.turn_ended(self, self._status)
 
     def snapshot(self) -> Turn:
         """The turn as an answer shows it: nothing of it is known to be over."""

@@ -6,6 +6,7 @@
 from protocol import dynamic
 from protocol.errors import check_thread_id, invalid, no_rollout, unknown_thread
 from protocol.frames import StartThread, Update
+from protocol.history import fault
 from protocol.ids import new_id
 from protocol.loading import ThreadForkParams, ThreadResumeParams, ThreadStartParams
 from protocol.methods import (
@@ -85,6 +86,9 @@ async def thread_resume(host: Host, client: Connection, params: ThreadResumePara
 async def _from_history(host: Host, client: Connection, params: ThreadResumeParams) -> Loaded:
     if not params.history:
         raise invalid("history must not be empty")
+    for place, item in enumerate(params.history):
+        if problem := fault(item):
+            raise invalid(f"Invalid request: history[{place}] is no response item: {problem}")
     return await host.threads.load(
         StartThread(
             thread_id=new_id(),

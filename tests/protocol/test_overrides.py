@@ -127,3 +127,12 @@ def test_a_collaboration_mode_brings_model_and_effort_and_follows_later_ones():
     assert later.collaboration_mode == CollaborationMode(
         "plan", CollaborationSettings("gpt-5.2", "be brief", "medium")
     )
+
+
+def test_a_tier_of_null_is_taken_away_and_one_left_out_stays():
+    """Observed."""
+    before = settings(service_tier="flex")
+
+    assert after(before).service_tier == "flex"
+    assert after(before, service_tier=None).service_tier is None
+    assert after(before, service_tier="fast").service_tier == "priority"

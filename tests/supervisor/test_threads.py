@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from protocol.errors import INTERNAL_ERROR, RpcError
-from protocol.frames import Ask, Bye, Call, Failed, Reply, StartThread, Withdrawn
+from protocol.frames import Ask, Bye, Call, Failed, Reply, Rest, StartThread, Withdrawn
 from supervisor.loaded import HUNG, LOST, PATIENCE_SECONDS
 from supervisor.threads import FAREWELL_SECONDS
 from tests.supervisor.stage import (
@@ -361,3 +361,11 @@ async def test_draining_waits_for_the_turns_that_run(stage, client, nursery, aut
     nursery.start_soon(end)
     await stage.threads.drain()
     assert trio.current_time() == pytest.approx(40, abs=1)
+
+
+async def test_draining_has_no_thread_begin_a_turn_by_itself(stage, client):
+    """Ours: a goal that is not reached would hold the server's end up for ever."""
+    _, worker = await stage.load(client)
+    await stage.threads.drain()
+    while not isinstance(frame := await worker.hear(), Rest):
+        assert frame is not None

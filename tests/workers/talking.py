@@ -132,6 +132,10 @@ class Talk:
         content = [InputTextContent(text)]
         self.answer("item/tool/call", {"contentItems": content, "success": True})
 
+    async def more(self):
+        """Wait until clients have heard more."""
+        await self._more.wait()
+
     async def until(self, method):
         """Wait until clients have heard it; returns the params of the last one."""
         while not (found := self.told(method)):
@@ -181,13 +185,13 @@ def settings(folder, **others):
 
 
 @asynccontextmanager
-async def talking(folder, **others):
+async def talking(folder, *, ephemeral=True, **others):
     """A thread that is loaded, with one tool of a client's, `ask`."""
     ours, theirs = trio.testing.memory_stream_pair()
     spec = StartThread(
         thread_id=THREAD_ID,
         settings=settings(folder, **others),
-        ephemeral=True,
+        ephemeral=ephemeral,
         dynamic_tools=[ASK],
     )
     async with trio.open_nursery() as nursery:

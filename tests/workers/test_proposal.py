@@ -129,3 +129,12 @@ async def test_outside_plan_mode_the_marks_are_text(talk):
     await talk.turn([message(TEXT)])
 
     assert talk.items[-1] == ("completed", "agentMessage", TEXT)
+
+
+def test_a_second_plan_replaces_the_first():
+    """Observed: though its pieces follow those of the first."""
+    again = "<proposed_plan>\none\n</proposed_plan>\n<proposed_plan>\ntwo\n</proposed_plan>\n"
+    turn = split(again)
+
+    assert turn.items == [(Plan, "turn-plan", "two\n")]
+    assert turn.deltas["plan"] == "one\ntwo\n"

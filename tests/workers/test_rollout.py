@@ -74,7 +74,7 @@ def one_turn(rollout: Rollout, home: Path) -> None:
     rollout.item(item)
     rollout.user_message([TextInput("first question")])
     rollout.token_count(None)
-    rollout.item_completed(AgentMessage("m", "one"))
+    rollout.item_completed(AgentMessage("m", "one"), "t")
     rollout.item({**item, "role": "assistant"})
     done = Turn("t1", [], "completed", completed_at=NOW_MS // 1000, duration_ms=5)
     assert rollout.turn_ended(done, last_message="one", first_token_ms=4) is None

@@ -16,6 +16,8 @@ from protocol.settings import Settings
 
 if TYPE_CHECKING:
     from workers.approval import Approvals
+    from workers.elicitation import Elicitations
+    from workers.goal import Pursuit
     from workers.tools.diff import TurnDiff
     from workers.tools.sessions import Sessions
 
@@ -61,6 +63,10 @@ class Turn(Protocol):
     @property
     def sessions(self) -> "Sessions": ...
     @property
+    def elicitations(self) -> "Elicitations": ...
+    @property
+    def pursuit(self) -> "Pursuit": ...
+    @property
     def diff(self) -> "TurnDiff": ...
 
     def started(self, item: ThreadItem) -> None:
@@ -105,6 +111,9 @@ class Tool:
     """Whether calls of one response wait for each other; commands need not."""
     known: bool = True
     """Whether it is served to models that were not offered it, since they know it by heart."""
+
+    late: bool = False
+    """Whether calls wait for the end of the response that makes them."""
 
     @property
     def name(self) -> str:

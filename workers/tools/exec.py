@@ -110,10 +110,10 @@ async def _attend(
 ) -> str:
     """Report on the command, or on its second run; leave nothing behind when that is cut off."""
     try:
-        seconds = await _wait(session, wait_ms)
+        seconds = await _wait(turn, session, wait_ms)
         if session.held and (second := await _second(turn, attempt, session)):
             session = second
-            seconds = await _wait(session, wait_ms)
+            seconds = await _wait(turn, session, wait_ms)
         return _report(turn, session, seconds, args)
     except BaseException:
         turn.sessions.forget(session)
@@ -164,7 +164,7 @@ async def _serve_write(turn: Turn, call: Call) -> Content:
         wait_ms = _within(wait_ms, SHORTEST_YIELD_MS, LONGEST_YIELD_MS)
     else:
         wait_ms = _within(wait_ms, SHORTEST_POLL_MS, LONGEST_POLL_MS)
-    seconds = await _wait(session, wait_ms)
+    seconds = await _wait(turn, session, wait_ms)
     return _report(turn, session, seconds, args)
 
 
@@ -196,11 +196,10 @@ def _within(value: int, least: int, most: int) -> int:
     return min(max(value, least), most)
 
 
-async def _wait(session: Session, wait_ms: int) -> float:
+async def _wait(turn: Turn, session: Session, wait_ms: int) -> float:
     """Wait for the end, but not for ever; how many seconds it took."""
     begun = trio.current_time()
-    with trio.move_on_after(wait_ms / 1000):
-        await session.ended.wait()
+    await turn.elicitations.wait_over(session.ended, wait_ms / 1000)
     return trio.current_time() - begun
 
 

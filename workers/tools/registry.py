@@ -11,6 +11,7 @@ from workers.tools import Call, Tool
 from workers.tools.beyond import with_wider_sandbox
 from workers.tools.dynamic import DynamicTools
 from workers.tools.exec import EXEC_COMMAND, WRITE_STDIN
+from workers.tools.goal import CREATE_GOAL, GET_GOAL, UPDATE_GOAL
 from workers.tools.image import VIEW_IMAGE
 from workers.tools.patch import APPLY_PATCH
 from workers.tools.permission import REQUEST_PERMISSIONS
@@ -26,6 +27,9 @@ TOOLS = (
     SHELL,
     LOCAL_SHELL,
     UPDATE_PLAN,
+    GET_GOAL,
+    CREATE_GOAL,
+    UPDATE_GOAL,
     REQUEST_USER_INPUT,
     REQUEST_PERMISSIONS,
     APPLY_PATCH,
@@ -62,7 +66,10 @@ def _ours(settings: Settings, model: ModelInfo) -> list[dict[str, Any]]:
         specs = [with_wider_sandbox(spec) for spec in specs]
     if unified:
         specs.append(WRITE_STDIN.spec)
-    specs += [UPDATE_PLAN.spec, REQUEST_USER_INPUT.spec]
+    specs.append(UPDATE_PLAN.spec)
+    if settings.feature("goals"):
+        specs += [tool.spec for tool in (GET_GOAL, CREATE_GOAL, UPDATE_GOAL)]
+    specs.append(REQUEST_USER_INPUT.spec)
     if settings.feature(BY_TOOL):
         specs.append(REQUEST_PERMISSIONS.spec)
     if model.apply_patch_tool:

@@ -12,6 +12,7 @@ from sandbox import Launch
 from sandbox.probe import Missing
 from workers.approval.permission import Grants
 from workers.approval.verdict import Verdict
+from workers.elicitation import Elicitations
 from workers.tools import Call
 from workers.tools.sessions import Sessions
 
@@ -28,6 +29,7 @@ class CommandTurn:
         self.approvals = self.commands = self
         self.grants = Grants()
         self.features = {}
+        self.elicitations = Elicitations()
         self.heard = []
         self.verdict = Verdict(allowed=True)
         self.requests = []
