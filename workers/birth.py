@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
+from protocol.agent import spawn_of
 from protocol.config import ConfigWarningNotification, TextPosition, TextRange
 from protocol.errors import INTERNAL_ERROR, RpcError
 from protocol.item import TextInput, UserMessage
@@ -112,10 +113,10 @@ def told(thread: "LoadedThread", loaded: Replay) -> Told | None:
 
 def _describe(thread: "LoadedThread", loaded: Replay) -> Thread:
     spec, meta, now = thread.spec, loaded.meta, int(time.time())
-    forked = spec.forked_from is not None
+    forked, spawn = spec.forked_from is not None, spawn_of(spec.source)
     return Thread(
         id=spec.thread_id,
-        session_id=spec.thread_id,
+        session_id=spec.session_id or spec.thread_id,
         forked_from_id=spec.forked_from or (meta.forked_from_id or None if meta else None),
         preview=_preview(thread, loaded.turns),
         ephemeral=spec.ephemeral,
@@ -128,6 +129,8 @@ def _describe(thread: "LoadedThread", loaded: Replay) -> Thread:
         cli_version=(meta.cli_version if meta and not forked else thread.settings.cli_version),
         source=spec.source,
         thread_source=spec.thread_source,
+        agent_nickname=spawn.agent_nickname if spawn else None,
+        agent_role=spawn.agent_role if spawn else None,
         git_info=git_info(meta) if meta and not forked else None,
         name=spec.name,
         turns=[],

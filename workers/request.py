@@ -45,6 +45,7 @@ def build(
     session_id: str | None = None,
     thread_source: str | None = None,
     subagent: str | None = None,
+    parent_thread_id: str | None = None,
     workspaces: dict[str, Any] | None = None,
 ) -> ModelRequest:
     """Make the request for `items`, which are JSON items of the Responses API.
@@ -95,6 +96,8 @@ def build(
         headers["x-codex-beta-features"] = features
     if subagent:
         headers["x-openai-subagent"] = subagent
+    if parent_thread_id:
+        headers["x-codex-parent-thread-id"] = parent_thread_id
     return ModelRequest(body, headers)
 
 

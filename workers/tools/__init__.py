@@ -15,6 +15,7 @@ from protocol.row import Method, Notification
 from protocol.settings import Settings
 
 if TYPE_CHECKING:
+    from workers.agents import Agents
     from workers.approval import Approvals
     from workers.tools.diff import TurnDiff
     from workers.tools.sessions import Sessions
@@ -62,6 +63,8 @@ class Turn(Protocol):
     def sessions(self) -> "Sessions": ...
     @property
     def diff(self) -> "TurnDiff": ...
+    @property
+    def agents(self) -> "Agents": ...
 
     def started(self, item: ThreadItem) -> None:
         """Tell `item/started`."""
