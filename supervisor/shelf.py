@@ -76,6 +76,7 @@ class Shelf:
             return None
         quiet = Thread(**{f: getattr(thread, f) for f in thread.__struct_fields__})
         quiet.status, quiet.turns = NotLoadedStatus(), []
+        quiet.session_id = quiet.id  # of an agent it is its parent's while it is loaded (observed)
         return Row(
             thread.id,
             folder,

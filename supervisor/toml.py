@@ -17,6 +17,7 @@ Verbosity = Literal["low", "medium", "high"]
 ServiceTier = Literal["fast", "flex"]
 TrustLevel = Literal["trusted", "untrusted"]
 GRACE_SECONDS = 30 * 60.0  # the reference server's figure, see thread/unsubscribe
+MAX_AGENTS = 128  # of all threads; each is a process of some 10 MiB
 DOC_BYTES = 32 << 10  # of project instructions; the reference server's default
 
 
@@ -63,6 +64,7 @@ class Atrio(Struct):
 
     unload_grace_seconds: float = GRACE_SECONDS
     sandbox_minimum: Minimum = "full"
+    max_agents: int = MAX_AGENTS
 
 
 class ProviderToml(Struct):

@@ -54,8 +54,6 @@ def duty(spec: StartThread, link: Link) -> Duty | None:
 def agent_load(thread: "LoadedThread", params: Nothing) -> Nothing:  # noqa: ARG001
     """Clients are told that it is idle, and not that it has started (observed)."""
     thread.idle()
-    if thread.duty is not None:
-        thread.duty.fares("pendingInit")
     return Nothing()
 
 

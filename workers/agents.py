@@ -99,7 +99,6 @@ class Agents:
         spec = self._spec(id, settings, nickname, role, fork=fork)
         given = _encode(AgentInputParams(inputs))
         self._states[id] = CollabAgentState("pendingInit")
-        self._untold.add(id)
         limit = self._thread.settings.agents.max_threads
         try:
             await self._ask(lambda n: StartAgent(n, spec, given, limit))
@@ -122,7 +121,6 @@ class Agents:
         body = await self._ask(lambda n: TellAgent(n, id, given))
         before = self.state(id)
         self._states[id] = CollabAgentState("running")  # as it will say itself in a moment
-        self._untold.add(id)
         return _input(body).submission_id, before
 
     async def resume(self, id: str) -> CollabAgentState:
@@ -183,7 +181,8 @@ class Agents:
             return
         self._states[id] = state
         if state.status in BUSY:
-            self._untold.add(id)
+            if state.status == "running":
+                self._untold.add(id)
             return
         for wait in self._waits:
             if id in wait.ids:
