@@ -36,6 +36,8 @@ class StartThread(Frame):
     settings: Settings
     rollout: str | None = None
     forked_from: str | None = None
+    words_only: bool = False
+    """Of what is forked keep what was said, not what was done."""
     history: list[dict[str, Any]] | None = None
     keep_model: bool = False
     """Go on with the model and effort of the last turn: the client has named none."""

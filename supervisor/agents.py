@@ -6,7 +6,6 @@ loaded, fed and unloaded for another one, never for one that is not its parent.
 
 import logging
 from collections import deque
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, assert_never
 
 import trio
@@ -75,11 +74,12 @@ class Agents:
     def of(self, parent: Loaded) -> list[Loaded]:
         return list(self._of.get(parent.id, {}).values())
 
-    def tree(self, root: Loaded) -> Iterator[Loaded]:
+    def tree(self, root: Loaded) -> list[Loaded]:
         """Its agents and theirs, parents first."""
-        for child in self.of(root):
-            yield child
-            yield from self.tree(child)
+        found = [root]
+        for each in found:  # it grows meanwhile; a file may say what it likes, so no thread twice
+            found += [child for child in self.of(each) if child not in found]
+        return found[1:]
 
     # ---- how they come and go
 
@@ -229,8 +229,7 @@ class Agents:
 
     async def close(self, thread: Loaded, reason: str) -> None:
         """Unload an agent, then those that work for it."""
-        below = list(self.tree(thread))
-        for each in (thread, *below):
+        for each in (thread, *self.tree(thread)):
             async with self.host.threads.door(each.id):
                 await self.host.threads.unload(each, reason, closed=False)
 

@@ -136,6 +136,14 @@ class Shelf:
         self._index.put([found])
         return self._index.get(found.id)
 
+    def agents_of(self, id: str) -> list[str]:
+        """The ids of its agents and of theirs."""
+        found = [id]
+        for each in found:  # it grows meanwhile; a file may say what it likes, so no id twice
+            below = (row.id for row in self._index.agents_of(each))
+            found += [child for child in below if child not in found]
+        return found[1:]
+
     def by_path(self, path: str) -> Row | None:
         found = scan.examine(path)
         if found is not None:

@@ -6,6 +6,7 @@ for, and what the model is told of them, is decided here.
 
 import random
 from collections.abc import Callable, Collection
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from protocol.ids import new_id
 from protocol.item import CollabAgentState, UserInput
 from protocol.settings import Settings
 from protocol.thread import NamedSource, SpawnedSource, ThreadSpawn
-from workers.history import Item, message
+from workers.history import Item, message, words
 from workers.tools import ToolFailure
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ _input = msgspec.json.Decoder(AgentInputResponse).decode
 class _Asked(Struct):
     """One errand of the supervisor's; `problem` says why it came to nothing."""
 
+    answered: Callable[[], None] | None = None  # at once, before whatever is said next
     settled: trio.Event = field(default_factory=trio.Event)
     body: bytes = b""
     problem: str | None = None
@@ -117,11 +119,13 @@ class Agents:
     ) -> tuple[str, CollabAgentState]:
         """The id of what has begun with it, and how the agent fared until then."""
         self._must_know(id)
-        given = _encode(AgentInputParams(inputs, interrupt))
-        body = await self._ask(lambda n: TellAgent(n, id, given))
-        before = self.state(id)
-        self._states[id] = CollabAgentState("running")  # as it will say itself in a moment
+        before, given = self.state(id), _encode(AgentInputParams(inputs, interrupt))
+        body = await self._ask(lambda n: TellAgent(n, id, given), partial(self._works, id))
         return _input(body).submission_id, before
+
+    def _works(self, id: str) -> None:
+        """It has got input, and will say itself that it runs: too late for a wait that follows."""
+        self._states[id] = CollabAgentState("running")
 
     async def resume(self, id: str) -> CollabAgentState:
         if id not in self._states:
@@ -174,6 +178,8 @@ class Agents:
     def _settle(self, n: int, *, body: bytes = b"", problem: str | None = None) -> None:
         if (asked := self._open.get(n)) is not None:
             asked.body, asked.problem = body, problem
+            if problem is None and asked.answered is not None:
+                asked.answered()
             asked.settled.set()
 
     def _hear(self, id: str, state: CollabAgentState) -> None:
@@ -200,9 +206,11 @@ class Agents:
 
     # ---- errands
 
-    async def _ask(self, errand: Callable[[int], Errand]) -> bytes:
+    async def _ask(
+        self, errand: Callable[[int], Errand], answered: Callable[[], None] | None = None
+    ) -> bytes:
         n = self._send(errand)
-        asked = self._open[n] = _Asked()
+        asked = self._open[n] = _Asked(answered)
         try:
             await asked.settled.wait()
         finally:
@@ -228,8 +236,10 @@ class Agents:
         return StartThread(
             id,
             settings,
+            rollout=thread.thread.path if fork else None,
             forked_from=thread.thread.id if fork else None,
-            history=inherited(thread.history.items) if fork else None,
+            words_only=fork,
+            history=words(thread.history.items) if fork and not thread.thread.path else None,
             ephemeral=thread.spec.ephemeral,
             source=NamedSource(sub_agent=SpawnedSource(thread_spawn=spawn)),
             session_id=thread.thread.session_id,
@@ -243,16 +253,6 @@ class Agents:
                 self._nicknames.add(chosen := random.choice(free))  # noqa: S311 - no secret
                 return chosen
         raise AssertionError("count does not end")
-
-
-def inherited(items: list[Item]) -> list[Item]:
-    """What an agent gets of its parent's history: what was said, not what was done (observed)."""
-    return [
-        item
-        for item in items
-        if item.get("type") == "message"
-        and (item.get("role") != "assistant" or item.get("phase") == "final_answer")
-    ]
 
 
 def lineage(thread: "LoadedThread") -> dict[str, Any]:

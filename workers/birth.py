@@ -43,10 +43,10 @@ from sandbox import shortfall
 from workers import docs, git, record
 from workers.context import Told, base_instructions
 from workers.environment import Environment, look
-from workers.history import History, message_text
+from workers.history import History, message_text, words
 from workers.mailbox import serves
 from workers.provider import Provider, ProviderError
-from workers.replay import Replay, replay
+from workers.replay import Replay, keeps_words, replay
 from workers.rollout import Rollout
 from workers.tools.dynamic import DynamicTools
 
@@ -81,7 +81,8 @@ def _continue(thread: "LoadedThread", loaded: Replay) -> None:
         thread.settings = replace(
             thread.settings, model=context.model, effort=context.effort or None
         )
-    thread.history = History(spec.history or loaded.items)
+    items = spec.history or loaded.items
+    thread.history = History(words(items) if spec.words_only else items)
     thread.usage, thread.window, thread.turns = loaded.usage, loaded.compactions, loaded.turns
     thread.usage_turn_id = loaded.usage_turn_id
     thread.dynamic = DynamicTools(_dynamic_tools(thread, loaded))
@@ -168,7 +169,7 @@ def _open(thread: "LoadedThread", loaded: Replay) -> None:
         )
         thread.rollout = Rollout.create(thread.settings.home, meta, created_ms)
         if spec.rollout is not None:
-            thread.rollout.copy_from(spec.rollout)
+            thread.rollout.copy_from(spec.rollout, keeps_words if spec.words_only else None)
         elif spec.history:
             thread.rollout.item(*spec.history)
             thread.rollout.materialize()
