@@ -116,6 +116,10 @@ class Births:
 class Store:
     def __init__(self) -> None:
         self.reported = []
+        self.threads: dict[str, Thread] = {}
+
+    async def read(self, thread_id: str) -> Thread | None:
+        return self.threads.get(thread_id)
 
     def upsert(self, thread: Thread) -> None:
         self.reported.append(thread.id)

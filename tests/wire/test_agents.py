@@ -10,6 +10,7 @@ from protocol.item import TextInput, UserMessage
 from protocol.loading import ThreadResumeParams
 from protocol.methods import (
     COMMAND_APPROVAL,
+    ITEM_COMPLETED,
     ITEM_STARTED,
     THREAD_LIST,
     THREAD_RESUME,
