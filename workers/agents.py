@@ -14,7 +14,7 @@ import msgspec
 import trio
 from msgspec import Struct, field
 
-from protocol.agent import AgentInputParams, AgentInputResponse, depth_of, spawn_of
+from protocol.agent import AgentInputParams, AgentInputResponse, depth_of
 from protocol.frames import (
     Agent,
     CloseAgent,
@@ -253,19 +253,6 @@ class Agents:
                 self._nicknames.add(chosen := random.choice(free))  # noqa: S311 - no secret
                 return chosen
         raise AssertionError("count does not end")
-
-
-def lineage(thread: "LoadedThread") -> dict[str, Any]:
-    """What a request says of whom an agent works for (observed)."""
-    spawn = spawn_of(thread.spec.source)
-    if spawn is None:
-        return {}
-    return {
-        "session_id": thread.thread.session_id,
-        "thread_source": "subagent",
-        "subagent": "collab_spawn",
-        "parent_thread_id": spawn.parent_thread_id,
-    }
 
 
 def told(state: CollabAgentState) -> Any:

@@ -13,7 +13,6 @@ from protocol.item import ContextCompaction
 from protocol.methods import WARNING
 from protocol.thread import WarningNotification
 from workers import context, request, tokens, wording
-from workers.agents import lineage
 from workers.history import History, message, message_text, parts
 from workers.provider import Completed, ItemDone, ProviderError, RateLimits, Usage
 from workers.retry import retrying
@@ -158,7 +157,6 @@ async def _ask(turn: "RunningTurn", items: list[Item]) -> str:
         instructions=context.base_instructions(settings),
         window=thread.window,
         started_at_ms=turn.started_at_ms,
-        **lineage(thread),
     )
     thread.tell_usage(turn.id)
     assert thread.provider is not None, "a stillborn thread runs no turns"

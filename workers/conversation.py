@@ -11,7 +11,6 @@ import trio
 
 from protocol import catalogue
 from workers import context, request, tokens
-from workers.agents import lineage
 from workers.compaction import compact, due
 from workers.history import ABORTED, message, output
 from workers.input import skill_items, user_item
@@ -135,7 +134,6 @@ class Conversation:
             output_schema=turn.params.output_schema,
             client_metadata=turn.params.responsesapi_client_metadata,
             started_at_ms=turn.started_at_ms,
-            **lineage(thread),
         )
         thread.tell_usage(turn.id)
         assert thread.provider is not None, "a stillborn thread runs no turns"

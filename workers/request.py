@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from protocol.agent import spawn_of
 from protocol.catalogue import ModelInfo, describe
 from protocol.policy import DangerFullAccess, ExternalSandbox, SandboxPolicy
 from protocol.settings import Settings
@@ -102,17 +103,18 @@ def build(
 
 
 def speaker(thread: Thread) -> dict[str, Any]:
-    """The arguments of `build` that say who asks."""
-    match thread.source:
-        case NamedSource(sub_agent=str(name)):
-            subagent = name
-        case _:
-            subagent = None
+    """The arguments of `build` that say who asks, and whom an agent works for (observed)."""
+    source, subagent, parent, kind = thread.source, None, None, thread.thread_source
+    if (spawn := spawn_of(source)) is not None:
+        subagent, parent, kind = "collab_spawn", spawn.parent_thread_id, "subagent"
+    elif isinstance(source, NamedSource) and isinstance(source.sub_agent, str):
+        subagent = source.sub_agent
     return {
         "thread_id": thread.id,
         "session_id": thread.session_id,
-        "thread_source": thread.thread_source,
+        "thread_source": kind,
         "subagent": subagent,
+        "parent_thread_id": parent,
     }
 
 
