@@ -56,7 +56,7 @@ async def test_all_threads_together_may_not_have_too_many_agents(connect_ws, pro
         file.write("[atrio]\nmax_agents = 1\n")
     provider.says(spawn())
     provider.says("done")
-    provider.says("found", to="task")
+    provider.says(trio.Event(), to="task")  # at work until the end
     provider.says(spawn("another"))
     provider.says("done too")
     one, two = await connect_ws(), await connect_ws()
@@ -117,7 +117,7 @@ async def test_the_agents_of_others_are_out_of_reach(connect_ws, provider):
     """Ours: the reference server lets a model reach every thread that is loaded."""
     provider.says(spawn())
     provider.says("done")
-    provider.says("found", to="task")
+    provider.says(trio.Event(), to="task")  # at work until the end
     owner, other = await connect_ws(), await connect_ws()
     thread = await owner.start()
     await owner.begin(thread)
