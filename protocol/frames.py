@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct, field
 
 from protocol.framing import pack
+from protocol.item import CollabAgentStatus
 from protocol.policy import DangerFullAccess, PermissionProfile, SandboxPolicy
 from protocol.settings import Limits, Settings, ShellEnvironment
 from protocol.thread import DynamicToolSpec, SessionSource, Thread, ThreadSource
@@ -28,12 +29,15 @@ class StartThread(Frame):
 
     `rollout` is the file to load (resume) or to copy from (fork); `history` are response items
     to begin with instead.  `next_seq` goes on counting where an earlier worker stopped.
+    An agent's first call is `AGENT_LOAD`, and `session_id` is the user's thread that it works for.
     """
 
     thread_id: str
     settings: Settings
     rollout: str | None = None
     forked_from: str | None = None
+    words_only: bool = False
+    """Of what is forked keep what was said, not what was done."""
     history: list[dict[str, Any]] | None = None
     keep_model: bool = False
     """Go on with the model and effort of the last turn: the client has named none."""
@@ -42,6 +46,7 @@ class StartThread(Frame):
     created_at: int | None = None
     updated_at: int | None = None
     source: SessionSource = "vscode"
+    session_id: str | None = None
     thread_source: ThreadSource | None = None
     dynamic_tools: list[DynamicToolSpec] = field(default_factory=list[DynamicToolSpec])
     raw_events: bool = False
@@ -133,6 +138,17 @@ class Rest(Frame):
     """The server is about to end: begin nothing that nobody asks for."""
 
 
+class Agent(Frame):
+    """How an agent fares: up its own worker says it, down its parent's worker is told.
+
+    `message` is what it said last, or what went wrong.
+    """
+
+    thread_id: str
+    status: CollabAgentStatus
+    message: str | None = None
+
+
 class Bye(Frame):
     """End: finish what is on disk and leave within `seconds`."""
 
@@ -148,11 +164,15 @@ class Hello(Frame):
 
 
 class Reply(Frame):
+    """To a call; down, to what a worker has asked of the supervisor."""
+
     n: int
     body: bytes
 
 
 class Failed(Frame):
+    """The same when it went wrong."""
+
     n: int
     code: int
     message: str
@@ -195,6 +215,43 @@ class State(Frame):
     stored: bool = False
 
 
+class StartAgent(Frame):
+    """Load a thread of this thread's own and give it its first input.
+
+    `input` are params of `AGENT_INPUT`; `limit` is how many agents the whole tree may have open.
+    """
+
+    n: int
+    spec: StartThread
+    input: bytes
+    limit: int
+
+
+class TellAgent(Frame):
+    """Pass `input` on to an agent of this thread."""
+
+    n: int
+    thread_id: str
+    input: bytes
+
+
+class ResumeAgent(Frame):
+    """Load an agent of this thread again, from its file."""
+
+    n: int
+    thread_id: str
+    settings: Settings
+    session_id: str
+    limit: int
+
+
+class CloseAgent(Frame):
+    """Unload an agent of this thread, and those that are its own."""
+
+    n: int
+    thread_id: str
+
+
 class Log(Frame):
     """Something an operator should read."""
 
@@ -202,9 +259,24 @@ class Log(Frame):
     message: str
 
 
+Errand = StartAgent | TellAgent | ResumeAgent | CloseAgent
+"""What a worker asks of the supervisor, answered by Reply or Failed with the same `n`."""
+
 Birth = StartThread | StartCommands | Spawn | Taken
-Down = Birth | Call | Answered | Refused | Cancel | Update | Rest | Bye
-Up = Hello | Reply | Failed | Ask | Withdrawn | Event | State | Log
+Down = (
+    Birth
+    | Call
+    | Answered
+    | Refused
+    | Reply
+    | Failed
+    | Agent
+    | Cancel
+    | Update
+    | Rest
+    | Bye
+)
+Up = Hello | Reply | Failed | Ask | Withdrawn | Event | State | Agent | Errand | Log
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_down = msgspec.msgpack.Decoder(Down).decode

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from protocol.agent import AgentSettings
 from protocol.config import DeprecationNoticeNotification
 from protocol.model import CollaborationMode, Personality, ReasoningEffort, ReasoningSummary
 from protocol.policy import (
@@ -114,6 +115,7 @@ class Settings(Struct, kw_only=True):
     installation_id: str = ""
     skills: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     collaboration_mode: CollaborationMode | None = None
+    agents: AgentSettings = field(default_factory=AgentSettings)
 
     def feature(self, name: str, default: bool = False) -> bool:
         return self.features.get(name, default)

@@ -7,13 +7,14 @@ same for a file of any size.
 from collections.abc import Iterable
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
+from protocol.agent import spawn_of
 from protocol.errors import DECODE_ERRORS
 from protocol.event import UserSaid
 from protocol.meta import amend, git_info
 from protocol.rollout import SessionMeta, kind, unix_ms, wire_source
-from protocol.thread import NamedSource, NotLoadedStatus, SpawnedSource, Thread
+from protocol.thread import NotLoadedStatus, Thread
 
 FORMER_PROVIDER = "openai"  # of files from before the provider was written down
 
@@ -95,10 +96,8 @@ def thread(found: Summary, path: str, updated_at: int, name: str | None = None) 
     """The thread as `thread/list` and `thread/read` show it while it is not loaded."""
     meta, source = found.meta, wire_source(found.meta.source)
     nickname, role = meta.agent_nickname or None, meta.agent_role or None
-    if isinstance(source, NamedSource) and isinstance(source.sub_agent, SpawnedSource):
-        spawn = source.sub_agent.thread_spawn
-        if spawn is not UNSET:
-            nickname, role = nickname or spawn.agent_nickname, role or spawn.agent_role
+    if (spawn := spawn_of(source)) is not None:
+        nickname, role = nickname or spawn.agent_nickname, role or spawn.agent_role
     return Thread(
         cli_version=meta.cli_version,
         created_at=updated_at if found.created_at is None else found.created_at,
@@ -118,5 +117,5 @@ def thread(found: Summary, path: str, updated_at: int, name: str | None = None) 
         git_info=git_info(meta),
         name=name,
         path=path,
-        thread_source=meta.thread_source or None,
+        thread_source=None if spawn else meta.thread_source or None,  # observed
     )

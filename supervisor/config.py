@@ -28,7 +28,7 @@ from supervisor.layers import ConfigError, Layer, Table, flag, merged, nested, o
 from supervisor.project import folders, trust_key, trust_level
 from supervisor.providers import DEFAULT
 from supervisor.source import FOR_USERS_ONLY, Source, based
-from supervisor.toml import GRACE_SECONDS, Atrio, Toml
+from supervisor.toml import GRACE_SECONDS, MAX_AGENTS, Atrio, Toml
 
 ETC = Path("/etc/codex")
 UNTRUSTED = (
@@ -149,6 +149,11 @@ class Config:
     def limits(self) -> Limits:
         """What bounds a process that belongs to no thread."""
         return (self._toml_or_defaults().atrio or Atrio()).limits
+
+    def max_agents(self) -> int:
+        """How many agents all threads may have open."""
+        atrio = self._toml_or_defaults().atrio
+        return MAX_AGENTS if atrio is None else atrio.max_agents
 
     def _toml_or_defaults(self) -> Toml:
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from supervisor.connection import Connection
 
 if TYPE_CHECKING:
+    from supervisor.agents import Agents
     from supervisor.asks import Asks
     from supervisor.commands import Commands
     from supervisor.config import Config
@@ -25,6 +26,7 @@ class Host:
     threads: "Threads"
     asks: "Asks"
     commands: "Commands"
+    agents: "Agents"
     clients: set[Connection] = field(default_factory=set[Connection])
     in_flight: int = 0
     """Requests of all clients, gone ones too, that wait for an answer."""

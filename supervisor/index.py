@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from protocol.agent import spawn_of
 from protocol.rollout import source_kind
 from protocol.thread import Thread
 
@@ -162,6 +163,12 @@ class Index:
         found = self._db.execute(f"{_SELECT} WHERE id = ?", (id,)).fetchone()
         return _row(found) if found else None
 
+    def agents_of(self, id: str) -> list[Row]:
+        """The agents that a thread has started, but for those that are put away."""
+        where = "kind = 'subAgentThreadSpawn' AND NOT archived AND instr(thread, CAST(? AS BLOB))"
+        rows = map(_row, self._db.execute(f"{_SELECT} WHERE {where} ORDER BY created", (id,)))
+        return [row for row in rows if row.thread and _parent(row.thread) == id]
+
     def page(self, page: Page) -> list[Row]:
         """The rows of a page, one more than its limit when there are more."""
         where, values = _where(page)
@@ -251,6 +258,11 @@ def _row(found: Sequence[Any]) -> Row:
         size,
         _thread(thread) if thread else None,
     )
+
+
+def _parent(thread: Thread) -> str | None:
+    spawn = spawn_of(thread.source)
+    return spawn.parent_thread_id if spawn else None
 
 
 def _where(page: Page) -> tuple[list[str], list[Any]]:

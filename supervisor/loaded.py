@@ -4,23 +4,28 @@ import logging
 import time
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, Literal, Protocol, assert_never
 
 import trio
 
-from protocol.envelope import Request
+from protocol.envelope import Request, RequestId
 from protocol.errors import INTERNAL_ERROR, RpcError, overloaded
 from protocol.frames import (
+    Agent,
     Ask,
     Call,
+    CloseAgent,
     Down,
     Event,
     Failed,
     Hello,
     Log,
     Reply,
+    ResumeAgent,
+    StartAgent,
     StartThread,
     State,
+    TellAgent,
     Up,
     Update,
     Withdrawn,
@@ -48,11 +53,21 @@ UNANSWERED_BYTES = 64 << 20  # of calls that wait for the worker; one alone may 
 log = logging.getLogger("atrio.threads")
 
 
+class Caller(Protocol):
+    """Who makes a call: a client, or a thread that an agent works for."""
+
+    in_flight: int
+
+    def reply(self, id: RequestId, body: bytes) -> None: ...
+    def refuse(self, id: RequestId, error: RpcError) -> None: ...
+    def tell(self, method: str, message: bytes) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A call that a worker has not answered yet."""
 
-    client: Connection
+    client: Caller
     request: Request
     subscribe: bool
     since: float
@@ -73,7 +88,7 @@ class Loaded:
         self.next_seq = spec.next_seq
         self.ending = False
         self._pending: dict[int, Pending] = {}
-        self._replied: tuple[int, Connection] | None = None
+        self._replied: tuple[int, Caller] | None = None
         self._calls = 0
         self._unanswered = 0  # bytes
         self.born = False  # once it has answered well what it was loaded for
@@ -85,6 +100,7 @@ class Loaded:
         """Have a worker be this thread, and pass on what has been waiting for one."""
         self.worker = worker
         worker.send(self.spec)
+        self.host.agents.began(self)
         for n, waiting in self._pending.items():
             worker.send(Call(n, waiting.request.method, waiting.request.params))
 
@@ -92,7 +108,7 @@ class Loaded:
         if self.worker is not None:
             self.worker.send(frame)
 
-    def call(self, client: Connection, request: Request, *, subscribe: bool = False) -> None:
+    def call(self, client: Caller, request: Request, *, subscribe: bool = False) -> None:
         """Pass a request on, or keep it for the next worker.
 
         `subscribe` makes the client a listener when it is answered well.  Raises RpcError when too
@@ -141,6 +157,10 @@ class Loaded:
                 self._failed(n, RpcError(code, message, data))
             case State():
                 self._state(frame)
+            case Agent(_, status, message):
+                self.host.agents.fares(self, status, message)
+            case StartAgent() | TellAgent() | ResumeAgent() | CloseAgent():
+                self.host.agents.serve(self, frame)
             case Ask():
                 self.host.asks.ask(self, frame)
             case Withdrawn(k):
@@ -160,11 +180,12 @@ class Loaded:
         client = pending.client
         client.reply(pending.request.id, body)
         self._replied = (n, client)
-        if pending.subscribe and client in self.host.clients:
+        if pending.subscribe and isinstance(client, Connection) and client in self.host.clients:
             fresh = client not in self.subscribers
             self.subscribe(client)
             if fresh:
                 self.host.asks.joined(self, client)
+                self.host.agents.joined(self, client)
 
     def _failed(self, n: int, error: RpcError) -> None:
         if pending := self._settle(n):
@@ -213,6 +234,7 @@ class Loaded:
             completed_at=int(time.time()),
         )
         done = TurnCompletedNotification(thread_id=self.id, turn=turn)
+        self.host.agents.fares(self, "errored", LOST)
         self.tell(ERROR.name, ERROR.encode(said))
         self.tell(TURN_COMPLETED.name, TURN_COMPLETED.encode(done))
 
@@ -274,7 +296,9 @@ class Loaded:
 
     @property
     def busy(self) -> bool:
-        return bool(self.subscribers or self._pending or self.turn_id is not None)
+        """Somebody listens, or something happens."""
+        at_work = self.turn_id is not None or self.host.agents.busy(self)
+        return bool(self.subscribers or self._pending or at_work)
 
     async def wait_due(self, grace_seconds: float) -> Literal["abandoned", "hung", "ending"]:
         """Return once something has to be done about this thread.

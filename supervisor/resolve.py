@@ -28,6 +28,7 @@ from supervisor.layers import ConfigError, Layer, merged
 from supervisor.permissions import by_mode, by_trust, named_profiles, permissions
 from supervisor.project import trust_level
 from supervisor.providers import provider
+from supervisor.roles import agents
 from supervisor.skills import skills_for
 from supervisor.toml import Atrio, Toml
 
@@ -88,6 +89,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         limits=(toml.atrio or Atrio()).limits,
         skills=skills_for(config, cwd),
         rules_folders=_rules_folders(layers),
+        agents=agents(toml, layers),
         **_model(toml, wanted),
         **_instructions(toml, wanted),
         **_safety(toml, layers, named, wanted, trust, home=str(config.home), cwd=cwd),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import trio
 
+from supervisor.agents import Agents
 from supervisor.asks import Asks
 from supervisor.commands import Commands
 from supervisor.config import Config, ConfigError
@@ -93,8 +94,9 @@ class _Server:
     ) -> None:
         threads = Threads(births, tasks, self._config.unload_grace_seconds())
         commands = Commands(births, tasks)
+        agents = Agents(tasks, self._config.max_agents())
         store = Store(self._home)
-        host = threads.host = Host(
+        host = threads.host = agents.host = Host(
             home=self._home,
             version=VERSION,
             config=self._config,
@@ -102,6 +104,7 @@ class _Server:
             threads=threads,
             asks=Asks(),
             commands=commands,
+            agents=agents,
         )
         await store.open(tasks)
         try:

@@ -77,6 +77,7 @@ class Shelf:
             return None
         quiet = Thread(**{f: getattr(thread, f) for f in thread.__struct_fields__})
         quiet.status, quiet.turns = NotLoadedStatus(), []
+        quiet.session_id = quiet.id  # of an agent it is its parent's while it is loaded (observed)
         return Row(
             thread.id,
             folder,
@@ -135,6 +136,14 @@ class Shelf:
             return None
         self._index.put([found])
         return self._index.get(found.id)
+
+    def agents_of(self, id: str) -> list[str]:
+        """The ids of its agents and of theirs."""
+        found = [id]
+        for each in found:  # it grows meanwhile; a file may say what it likes, so no id twice
+            below = (row.id for row in self._index.agents_of(each))
+            found += [child for child in below if child not in found]
+        return found[1:]
 
     def by_path(self, path: str) -> Row | None:
         found = scan.examine(path)

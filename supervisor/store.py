@@ -12,7 +12,7 @@ repeated with each list as long as it is cheap, and behind its back when it is n
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
@@ -96,6 +96,11 @@ class Store:
         """Where the thread's file is."""
         row = await self._ask(lambda shelf: shelf.read(thread_id))
         return row.path if row else None
+
+    async def agents_of(self, thread_id: str) -> Sequence[str]:
+        """The ids of the agents that work for a thread, parents first; not of those put away."""
+        await self._refresh()
+        return await self._ask(lambda shelf: shelf.agents_of(thread_id))
 
     async def by_path(self, path: str) -> Thread | None:
         """The thread in any file, a relative one below home; None when it cannot be read."""

@@ -82,6 +82,7 @@ class Threads:
         worker = await self._adopt()
         spec.next_seq = self._seqs.pop(spec.thread_id, spec.next_seq)
         thread = self._loaded[spec.thread_id] = Loaded(self.host, spec)
+        self.host.agents.entered(thread)
         self._begin(thread, worker)
         self._nursery.start_soon(self._mind, thread)
         return thread
@@ -154,6 +155,7 @@ class Threads:
     def _forget(self, thread: Loaded) -> None:
         if self._loaded.get(thread.id) is thread:
             del self._loaded[thread.id]
+            self.host.agents.left(thread)
 
     async def unload(self, thread: Loaded, reason: str, *, closed: bool = True) -> None:
         """End the worker, then tell everybody; `closed` says whether by `thread/closed` too.

@@ -19,6 +19,7 @@ ServiceTier = Literal["fast", "flex"]
 Bound = Annotated[int, Meta(ge=1)]
 TrustLevel = Literal["trusted", "untrusted"]
 GRACE_SECONDS = 30 * 60.0  # the reference server's figure, see thread/unsubscribe
+MAX_AGENTS = 128  # of all threads; each is a process of some 10 MiB
 DOC_BYTES = 32 << 10  # of project instructions; the reference server's default
 
 
@@ -65,6 +66,7 @@ class Atrio(Struct):
 
     unload_grace_seconds: float = GRACE_SECONDS
     sandbox_minimum: Minimum = "full"
+    max_agents: int = MAX_AGENTS
     command_memory_bytes: Bound | None = None
     command_processes: Bound | None = None
     thread_memory_bytes: Bound | None = None

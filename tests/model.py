@@ -1,10 +1,12 @@
 """A model provider on loopback that says what a test tells it to, step by step.
 
-The steps are those of a written script; an Event among them holds the stream until it is set.
+The steps are those of a written script; an Event among them holds the stream until it is set, and
+a function makes a step from the request that is being answered.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -16,6 +18,8 @@ from workers.scripted import Message, Step, play
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
 Piece = bytes | trio.Event
+Asked = dict[str, Any]  # the body of a request
+Said = Step | trio.Event | str | Callable[[Asked], Step]
 
 
 class Model:
@@ -23,17 +27,25 @@ class Model:
 
     def __init__(self) -> None:
         self.base_url = ""
-        self.requests: list[dict[str, Any]] = []
-        self._replies: deque[list[Piece]] = deque()
+        self.requests: list[Asked] = []
+        self._replies: deque[Callable[[Asked], Iterator[Piece]]] = deque()
+        self._apart: list[tuple[str, Callable[[Asked], Iterator[Piece]]]] = []
         self._numbers = count()
 
-    def says(self, *steps: Step | trio.Event | str) -> None:
-        """Answer the next request in order; a text stands for a message."""
-        self.sends(HEAD, *self._encoded(list(steps)))
+    def says(self, *steps: Said, to: str | None = None) -> None:
+        """Answer the next request in order; a text stands for a message.
+
+        `to` is for tests of several threads: the next request in which the user has said this.
+        """
+        reply = partial(self._reply, steps)
+        if to is None:
+            self._replies.append(reply)
+        else:
+            self._apart.append((to, reply))
 
     def sends(self, *pieces: Piece) -> None:
         """Answer the next request with these bytes, HTTP head and all, then close."""
-        self._replies.append(list(pieces))
+        self._replies.append(lambda _: iter(pieces))
 
     async def serve(self, *, task_status=trio.TASK_STATUS_IGNORED) -> None:
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
@@ -47,8 +59,9 @@ class Model:
                 body = await _body(stream)
                 if body is None:
                     return
-                self.requests.append(msgspec.json.decode(body))
-                for piece in self._next_reply():
+                asked: Asked = msgspec.json.decode(body)
+                self.requests.append(asked)
+                for piece in self._next_reply(asked):
                     if isinstance(piece, bytes):
                         await stream.send_all(piece)
                     else:
@@ -56,10 +69,19 @@ class Model:
             except trio.BrokenResourceError:
                 return  # the server has gone, as some tests want it to
 
-    def _next_reply(self) -> list[Piece]:
+    def _next_reply(self, asked: Asked) -> Iterator[Piece]:
+        heard = words(asked)
+        for place, (to, reply) in enumerate(self._apart):
+            if to in heard:
+                del self._apart[place]
+                return reply(asked)
         if self._replies:
-            return self._replies.popleft()
-        return [HEAD, *self._encoded([Message("Nothing more was written.", pause=0)])]
+            return self._replies.popleft()(asked)
+        return self._reply(("Nothing more was written.",), asked)
+
+    def _reply(self, steps: tuple[Said, ...], asked: Asked) -> Iterator[Piece]:
+        yield HEAD
+        yield from self._encoded([step(asked) if callable(step) else step for step in steps])
 
     def _encoded(self, steps: list[Step | trio.Event | str]) -> Iterator[Piece]:
         """One response, cut where an Event stands."""
@@ -77,6 +99,12 @@ class Model:
             yield b"".join(map(_event, events[not first : None if last else -1]))
             if not last:
                 yield gates[place]
+
+
+def words(asked: Asked) -> list[str]:
+    """What the user has said in the thread of a request, ours among it."""
+    said = [item["content"] for item in asked["input"] if item.get("role") == "user"]
+    return [part["text"] for content in said for part in content if "text" in part]
 
 
 def _event(event: dict[str, Any]) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
+from protocol.agent import spawn_of
 from protocol.config import ConfigWarningNotification, TextPosition, TextRange
 from protocol.errors import INTERNAL_ERROR, RpcError
 from protocol.item import TextInput, UserMessage
@@ -43,10 +44,10 @@ from sandbox import shortfall
 from workers import docs, git, record
 from workers.context import Told, base_instructions
 from workers.environment import Environment, look
-from workers.history import History, message_text
+from workers.history import History, message_text, words
 from workers.mailbox import serves
 from workers.provider import Provider, ProviderError
-from workers.replay import Replay, replay
+from workers.replay import Replay, keeps_words, replay
 from workers.rollout import Rollout
 from workers.tools.dynamic import DynamicTools
 
@@ -81,7 +82,8 @@ def _continue(thread: "LoadedThread", loaded: Replay) -> None:
         thread.settings = replace(
             thread.settings, model=context.model, effort=context.effort or None
         )
-    thread.history = History(spec.history or loaded.items)
+    items = spec.history or loaded.items
+    thread.history = History(words(items) if spec.words_only else items)
     thread.usage, thread.window, thread.turns = loaded.usage, loaded.compactions, loaded.turns
     thread.usage_turn_id = loaded.usage_turn_id
     thread.pursuit.goal = None if spec.forked_from else loaded.goal
@@ -114,10 +116,10 @@ def told(thread: "LoadedThread", loaded: Replay) -> Told | None:
 
 def _describe(thread: "LoadedThread", loaded: Replay) -> Thread:
     spec, meta, now = thread.spec, loaded.meta, int(time.time())
-    forked = spec.forked_from is not None
+    forked, spawn = spec.forked_from is not None, spawn_of(spec.source)
     return Thread(
         id=spec.thread_id,
-        session_id=spec.thread_id,
+        session_id=spec.session_id or spec.thread_id,
         forked_from_id=spec.forked_from or (meta.forked_from_id or None if meta else None),
         preview=_preview(thread, loaded.turns),
         ephemeral=spec.ephemeral,
@@ -130,6 +132,8 @@ def _describe(thread: "LoadedThread", loaded: Replay) -> Thread:
         cli_version=(meta.cli_version if meta and not forked else thread.settings.cli_version),
         source=spec.source,
         thread_source=spec.thread_source,
+        agent_nickname=spawn.agent_nickname if spawn else None,
+        agent_role=spawn.agent_role if spawn else None,
         git_info=git_info(meta) if meta and not forked else None,
         name=spec.name,
         turns=[],
@@ -167,7 +171,7 @@ def _open(thread: "LoadedThread", loaded: Replay) -> None:
         )
         thread.rollout = Rollout.create(thread.settings.home, meta, created_ms)
         if spec.rollout is not None:
-            thread.rollout.copy_from(spec.rollout)
+            thread.rollout.copy_from(spec.rollout, keeps_words if spec.words_only else None)
         elif spec.history:
             thread.rollout.item(*spec.history)
             thread.rollout.materialize()

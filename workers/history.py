@@ -63,6 +63,16 @@ def message_text(item: Item) -> str:
     return "".join(part.get("text", "") for part in parts(item))
 
 
+def is_word(item: Item) -> bool:
+    """Whether the item is something that was said: not a call, not thought, not said in passing."""
+    said = item.get("type") == "message"
+    return said and (item.get("role") != "assistant" or item.get("phase") == "final_answer")
+
+
+def words(items: list[Item]) -> list[Item]:
+    return [item for item in items if is_word(item)]
+
+
 class History:
     """The items of one thread, oldest first."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from protocol.agent import spawn_of
 from protocol.catalogue import describe
 from protocol.event import (
     AgentReasoned,
@@ -101,7 +102,7 @@ def session_meta(
         originator=settings.originator,
         cli_version=settings.cli_version,
         source=stored_source(thread.source),
-        thread_source=thread.thread_source or UNSET,
+        thread_source="subagent" if spawn_of(thread.source) else thread.thread_source or UNSET,
         agent_nickname=thread.agent_nickname or UNSET,
         agent_role=thread.agent_role or UNSET,
         model_provider=thread.model_provider,

@@ -22,7 +22,7 @@ from protocol.stored import READ_BYTES, Transcript
 from protocol.thread import ThreadTokenUsage
 from protocol.turn import Turn
 from workers import record
-from workers.history import message, message_text
+from workers.history import is_word, message, message_text
 
 T = TypeVar("T")
 
@@ -77,6 +77,20 @@ def replay(path: str) -> Replay:
         for line in file:
             places.take(line)
         return _load(file, places)
+
+
+def keeps_words(line: bytes) -> bool:
+    """Whether a line belongs into the file of an agent that knows what its parent was told.
+
+    What was done does not, nor with what settings: the agent is told of its own (observed).
+    """
+    match kind(line):
+        case (b"response_item", b"message"):
+            return (read := _decoded(_item, line)) is not None and is_word(read.payload)
+        case (b"response_item", _) | (b"turn_context", _) | None:
+            return False
+        case _:
+            return True
 
 
 class _Places:

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from protocol.agent import spawn_of
 from protocol.catalogue import ModelInfo, describe
 from protocol.policy import DangerFullAccess, ExternalSandbox, SandboxPolicy
 from protocol.settings import Settings
@@ -45,6 +46,7 @@ def build(
     session_id: str | None = None,
     thread_source: str | None = None,
     subagent: str | None = None,
+    parent_thread_id: str | None = None,
     workspaces: dict[str, Any] | None = None,
 ) -> ModelRequest:
     """Make the request for `items`, which are JSON items of the Responses API.
@@ -95,21 +97,24 @@ def build(
         headers["x-codex-beta-features"] = features
     if subagent:
         headers["x-openai-subagent"] = subagent
+    if parent_thread_id:
+        headers["x-codex-parent-thread-id"] = parent_thread_id
     return ModelRequest(body, headers)
 
 
 def speaker(thread: Thread) -> dict[str, Any]:
-    """The arguments of `build` that say who asks."""
-    match thread.source:
-        case NamedSource(sub_agent=str(name)):
-            subagent = name
-        case _:
-            subagent = None
+    """The arguments of `build` that say who asks, and whom an agent works for (observed)."""
+    source, subagent, parent, kind = thread.source, None, None, thread.thread_source
+    if (spawn := spawn_of(source)) is not None:
+        subagent, parent, kind = "collab_spawn", spawn.parent_thread_id, "subagent"
+    elif isinstance(source, NamedSource) and isinstance(source.sub_agent, str):
+        subagent = source.sub_agent
     return {
         "thread_id": thread.id,
         "session_id": thread.session_id,
-        "thread_source": thread.thread_source,
+        "thread_source": kind,
         "subagent": subagent,
+        "parent_thread_id": parent,
     }
 
 

@@ -8,6 +8,7 @@ message, so that a thread in which nothing was said leaves nothing behind.
 import os
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -163,14 +164,20 @@ class Rollout:
         if file is not None:
             os.close(file)
 
-    def copy_from(self, source: str) -> None:
-        """Take over the lines of another thread's file, its `session_meta` included."""
+    def copy_from(self, source: str, keep: Callable[[bytes], bool] | None = None) -> None:
+        """Take over the lines of another thread's file, its `session_meta` included.
+
+        All of them, or those that are to be kept.
+        """
         self.materialize()
         assert self._file is not None
         size = os.fstat(self._file).st_size
         try:
             with Path(source).open("rb") as read, open(self._file, "ab", closefd=False) as write:
-                shutil.copyfileobj(read, write, COPY_BYTES)
+                if keep is None:
+                    shutil.copyfileobj(read, write, COPY_BYTES)
+                else:
+                    write.writelines(filter(keep, read))
             self._mend(self._file)
         except OSError as error:
             with suppress(OSError):

@@ -15,8 +15,10 @@ from msgspec import Struct
 
 from protocol import stored
 from protocol.account import AccountRateLimitsUpdatedNotification, RateLimitSnapshot
+from protocol.agent import AGENT_CALLS
 from protocol.errors import INTERNAL_ERROR, RpcError
 from protocol.frames import (
+    Agent,
     Answered,
     Bye,
     Call,
@@ -59,6 +61,7 @@ from protocol.thread import (
 )
 from protocol.turn import Turn
 from workers import (
+    agent,
     birth,
     command,
     elicitation,
@@ -70,6 +73,7 @@ from workers import (
     review,
     usershell,
 )
+from workers.agents import Agents
 from workers.approval import Approvals
 from workers.context import Told
 from workers.docs import Docs
@@ -90,7 +94,7 @@ P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
 
 # Importing a file enters its handlers.
-SERVING = (birth, elicitation, goal, injection, maintenance, review, usershell)
+SERVING = (agent, birth, elicitation, goal, injection, maintenance, review, usershell)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -122,6 +126,8 @@ class LoadedThread:
         self.dynamic = DynamicTools([])
         self.docs = Docs("", ())
         self.questions = Questions(link, self.active)
+        self.agents = Agents(self)
+        self.duty = agent.duty(spec, link)
         self._afterwards: list[Callable[[int], None]] = []
 
     # ---- the mailbox
@@ -132,6 +138,8 @@ class LoadedThread:
                 self._call(n, method, params)
             case Answered() | Refused():
                 self.questions.settle(frame)
+            case Agent() | Reply() | Failed():
+                self.agents.take(frame)
             case Update(name, path):
                 self._update(name, path)
             case Rest():
@@ -156,7 +164,8 @@ class LoadedThread:
     def _answer(self, method: str, params: bytes) -> Struct:
         if self.stillborn is not None:
             raise self.stillborn
-        return HANDLERS[method](self, REQUESTS[method].decode(params))
+        row = AGENT_CALLS.get(method) or REQUESTS[method]
+        return HANDLERS[method](self, row.decode(params))
 
     def _update(self, name: str | None, path: str | None) -> None:
         if self.stillborn is not None:
@@ -204,6 +213,18 @@ class LoadedThread:
     async def _sync(self, rollout: Rollout) -> None:
         try:
             await rollout.sync()
+        except OSError as error:
+            self.warn(str(error))
+
+    def note(self, item: dict[str, Any]) -> None:
+        """Have the model told: by the turn that runs, else when the next one does."""
+        if self.turn is not None:
+            self.turn.report(item)
+            return
+        self.history.add(item)
+        try:
+            if self.rollout is not None:
+                self.rollout.item(item)
         except OSError as error:
             self.warn(str(error))
 

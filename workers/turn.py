@@ -65,6 +65,7 @@ from workers.provider import ProviderError
 from workers.tools.diff import TurnDiff
 
 if TYPE_CHECKING:
+    from workers.agents import Agents
     from workers.approval import Approvals
     from workers.elicitation import Elicitations
     from workers.goal import Pursuit
@@ -128,6 +129,10 @@ class RunningTurn:
     @property
     def pursuit(self) -> "Pursuit":
         return self.thread.pursuit
+
+    @property
+    def agents(self) -> "Agents":
+        return self.thread.agents
 
     def started(self, item: ThreadItem) -> None:
         said = ItemStartedNotification(
@@ -253,9 +258,16 @@ class RunningTurn:
         else:
             self._nursery.start_soon(task)
 
+    def steer(self, inputs: list[UserInput]) -> None:
+        """Take more to read."""
+        self.steered.append(inputs)
+        self.thread.agents.steered()
+
     def _begin(self) -> None:
         self.pursuit.turn_started()
         self.thread.active()
+        if self.thread.duty is not None:
+            self.thread.duty.fares("running")
         started = self.snapshot()
         started.started_at = self.started_at_ms // 1000
         self.tell(TURN_STARTED, TurnStartedNotification(thread_id=self.thread_id, turn=started))
@@ -312,6 +324,8 @@ class RunningTurn:
             self.thread.idle()
         self.tell(TURN_COMPLETED, TurnCompletedNotification(thread_id=self.thread_id, turn=done))
         self.thread.questions.withdraw()
+        if self.thread.duty is not None:
+            self.thread.duty.ended(done, self.said)
         self.ended.set()
         self.pursuit.turn_ended(self, self._status)
 
@@ -345,7 +359,7 @@ def turn_start(thread: "LoadedThread", params: TurnStartParams) -> TurnStartResp
     if thread.turn is not None:
         _check_steerable(thread.turn)
         if params.input:
-            thread.turn.steered.append(params.input)
+            thread.turn.steer(params.input)
         return TurnStartResponse(
             turn=Turn(id=new_id(), items=[], status="inProgress", items_view="notLoaded")
         )
@@ -369,7 +383,7 @@ def turn_steer(thread: "LoadedThread", params: TurnSteerParams) -> TurnSteerResp
     if not params.input:
         raise invalid("input must not be empty")
     _check_steerable(thread.turn)
-    thread.turn.steered.append(params.input)
+    thread.turn.steer(params.input)
     return TurnSteerResponse(turn_id=thread.turn.id)
 
 

@@ -119,18 +119,26 @@ async def thread_turns_list(
 async def thread_archive(
     host: Host, client: Connection, params: ThreadArchiveParams
 ) -> ThreadArchiveResponse:
+    """Its agents go with it (observed)."""
     check_thread_id(params.thread_id)
-    async with host.threads.door(params.thread_id):
-        loaded = host.threads.get(params.thread_id)
+    if not await _archive(host, params.thread_id):
+        raise no_rollout(params.thread_id)
+    agents = await host.store.agents_of(params.thread_id)
+    for id in [params.thread_id, *[agent for agent in agents if await _archive(host, agent)]]:
+        told = ThreadArchivedNotification(thread_id=id)
+        host.tell_all(THREAD_ARCHIVED.name, THREAD_ARCHIVED.encode(told), answering=client)
+    return ThreadArchiveResponse()
+
+
+async def _archive(host: Host, id: str) -> bool:
+    """False when there is nothing to put away."""
+    async with host.threads.door(id):
+        loaded = host.threads.get(id)
         if loaded is not None:
             if not loaded.stored:
-                raise no_rollout(params.thread_id)
+                return False
             await host.threads.unload(loaded, "archived", closed=False)
-        if not await host.store.archive(params.thread_id):
-            raise no_rollout(params.thread_id)
-    told = ThreadArchivedNotification(thread_id=params.thread_id)
-    host.tell_all(THREAD_ARCHIVED.name, THREAD_ARCHIVED.encode(told), answering=client)
-    return ThreadArchiveResponse()
+        return await host.store.archive(id)
 
 
 @serves(THREAD_UNARCHIVE)

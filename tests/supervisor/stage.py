@@ -21,6 +21,7 @@ from protocol.initialize import ClientInfo
 from protocol.methods import QUESTIONS
 from protocol.settings import Provider, Settings
 from protocol.thread import ActiveStatus, IdleStatus, Thread
+from supervisor.agents import Agents
 from supervisor.asks import Asks
 from supervisor.connection import Connection
 from supervisor.host import Host
@@ -115,6 +116,10 @@ class Births:
 class Store:
     def __init__(self) -> None:
         self.reported = []
+        self.threads: dict[str, Thread] = {}
+
+    async def read(self, thread_id: str) -> Thread | None:
+        return self.threads.get(thread_id)
 
     def upsert(self, thread: Thread) -> None:
         self.reported.append(thread.id)
@@ -126,8 +131,9 @@ class Stage:
         self.births = Births()
         self.threads = Threads(self.births, nursery, grace_seconds)
         commands = SimpleNamespace(left=lambda client: None)
-        self.host = self.threads.host = Host(
-            Path("/h"), "0", None, Store(), self.threads, Asks(), commands
+        self.agents = Agents(nursery)
+        self.host = self.threads.host = self.agents.host = Host(
+            Path("/h"), "0", None, Store(), self.threads, Asks(), commands, self.agents
         )
         self.router = Router(self.host, nursery)
 

@@ -8,7 +8,20 @@ import trio
 import trio.testing
 
 from protocol import frames
-from protocol.frames import Answered, Ask, Call, Event, Refused, Reply, StartThread
+from protocol.frames import (
+    Agent,
+    Answered,
+    Ask,
+    Call,
+    CloseAgent,
+    Event,
+    Refused,
+    Reply,
+    ResumeAgent,
+    StartAgent,
+    StartThread,
+    TellAgent,
+)
 from protocol.framing import Frames
 from protocol.item import InputTextContent, TextInput
 from protocol.methods import TURN_INTERRUPT, TURN_START, TURN_STEER
@@ -76,7 +89,10 @@ class Player:
 
 
 class Talk:
-    """The thread, and what its clients hear: `heard` are (method, params), questions among them."""
+    """The thread, and what its clients hear: `heard` are (method, params), questions among them.
+
+    `errands` are what it has asked of the supervisor, `fared` how it said it fares as an agent.
+    """
 
     def __init__(self, thread, stream):
         self.thread = thread
@@ -84,6 +100,8 @@ class Talk:
         thread.provider = self.model
         self.heard = []
         self.questions = {}
+        self.errands = []
+        self.fared = []
         self._stream = stream
         self._more = trio.Event()
         self._calls = 0
@@ -105,6 +123,10 @@ class Talk:
                 self.heard.append((method, msgspec.json.decode(params)))
             case Reply(_, body):
                 self.reply = msgspec.json.decode(body)
+            case StartAgent() | TellAgent() | ResumeAgent() | CloseAgent():
+                self.errands.append(frame)
+            case Agent(_, status, message):
+                self.fared.append((status, message))
 
     def call(self, row, params):
         self._calls += 1
@@ -139,6 +161,12 @@ class Talk:
     async def until(self, method):
         """Wait until clients have heard it; returns the params of the last one."""
         while not (found := self.told(method)):
+            await self._more.wait()
+        return found[-1]
+
+    async def errand(self, kind):
+        """Wait until the supervisor has been asked for this; returns the last one."""
+        while not (found := [errand for errand in self.errands if isinstance(errand, kind)]):
             await self._more.wait()
         return found[-1]
 
@@ -185,13 +213,14 @@ def settings(folder, **others):
 
 
 @asynccontextmanager
-async def talking(folder, *, ephemeral=True, **others):
+async def talking(folder, *, ephemeral=True, source="vscode", **others):
     """A thread that is loaded, with one tool of a client's, `ask`."""
     ours, theirs = trio.testing.memory_stream_pair()
     spec = StartThread(
         thread_id=THREAD_ID,
         settings=settings(folder, **others),
         ephemeral=ephemeral,
+        source=source,
         dynamic_tools=[ASK],
     )
     async with trio.open_nursery() as nursery:

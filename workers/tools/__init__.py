@@ -15,6 +15,7 @@ from protocol.row import Method, Notification
 from protocol.settings import Settings
 
 if TYPE_CHECKING:
+    from workers.agents import Agents
     from workers.approval import Approvals
     from workers.elicitation import Elicitations
     from workers.goal import Pursuit
@@ -68,6 +69,8 @@ class Turn(Protocol):
     def pursuit(self) -> "Pursuit": ...
     @property
     def diff(self) -> "TurnDiff": ...
+    @property
+    def agents(self) -> "Agents": ...
 
     def started(self, item: ThreadItem) -> None:
         """Tell `item/started`."""

@@ -8,6 +8,7 @@ from typing import Any
 from protocol.catalogue import ModelInfo
 from protocol.settings import Settings
 from workers.tools import Call, Tool
+from workers.tools.agents import CLOSE_AGENT, RESUME_AGENT, SEND_INPUT, WAIT_AGENT
 from workers.tools.beyond import with_wider_sandbox
 from workers.tools.dynamic import DynamicTools
 from workers.tools.exec import EXEC_COMMAND, WRITE_STDIN
@@ -18,6 +19,7 @@ from workers.tools.permission import REQUEST_PERMISSIONS
 from workers.tools.plan import UPDATE_PLAN
 from workers.tools.question import REQUEST_USER_INPUT
 from workers.tools.shell import LOCAL_SHELL, SHELL, SHELL_COMMAND
+from workers.tools.spawn import FEATURE, SPAWN_AGENT, spawn_agent
 from workers.tools.wish import BY_TOOL, PER_COMMAND
 
 TOOLS = (
@@ -35,7 +37,8 @@ TOOLS = (
     APPLY_PATCH,
     VIEW_IMAGE,
 )
-SERVED: dict[str, Tool] = {tool.name: tool for tool in TOOLS}
+FOR_AGENTS = (SPAWN_AGENT, SEND_INPUT, RESUME_AGENT, WAIT_AGENT, CLOSE_AGENT)
+SERVED: dict[str, Tool] = {tool.name: tool for tool in (*TOOLS, *FOR_AGENTS)}
 
 
 def offered(settings: Settings, model: ModelInfo, dynamic: DynamicTools) -> list[dict[str, Any]]:
@@ -77,6 +80,8 @@ def _ours(settings: Settings, model: ModelInfo) -> list[dict[str, Any]]:
     if settings.web_search != "disabled":
         specs.append(web_search(settings, model))
     specs.append(VIEW_IMAGE.spec)
+    if settings.feature(FEATURE):
+        specs += [spawn_agent(settings.agents), *[tool.spec for tool in FOR_AGENTS[1:]]]
     return specs
 
 
