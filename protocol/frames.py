@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct, field
 
 from protocol.framing import pack
+from protocol.network import ManagedNetwork
 from protocol.policy import DangerFullAccess, PermissionProfile, SandboxPolicy
 from protocol.settings import Settings, ShellEnvironment
 from protocol.thread import DynamicToolSpec, SessionSource, Thread, ThreadSource
@@ -81,6 +82,9 @@ class Spawn(Frame):
     project: str = "/"
     sandbox_policy: SandboxPolicy = field(default_factory=DangerFullAccess)
     permission_profile: PermissionProfile | None = None
+    network: ManagedNetwork | None = None
+    """If it is managed; `home` is where the user's rules about hosts are."""
+    home: str = ""
     shell_environment: ShellEnvironment = field(default_factory=ShellEnvironment)
 
 

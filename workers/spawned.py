@@ -8,6 +8,7 @@ import base64
 import binascii
 import re
 import shutil
+import traceback
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from protocol.command import (
     CommandExecWriteParams,
 )
 from protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, RpcError, invalid, overloaded
-from protocol.frames import Failed, Reply, Spawn
+from protocol.frames import Failed, Log, Reply, Spawn
 from protocol.methods import COMMAND_EXEC_OUTPUT_DELTA, PROCESS_EXITED, PROCESS_OUTPUT_DELTA
 from protocol.process import (
     ProcessExitedNotification,
@@ -34,7 +35,9 @@ from protocol.wire import Nothing
 from sandbox import Launch, Unenforceable, plan
 from workers.capture import Output
 from workers.link import Link
+from workers.network import Network
 from workers.process import Process
+from workers.rules import Rules
 from workers.variables import variables
 
 WINDOW_BYTES = 256 << 10  # of events that the client of a process has not taken yet
@@ -66,7 +69,8 @@ class Spawned:
         self._timed_out = False
         self.silent = False
         self._scope = trio.CancelScope()
-        self.process = _start(spec)
+        self._network: Network | None = None
+        self.process = self._start()
 
     async def run(self) -> None:
         """Be heard to the end, then tell it."""
@@ -75,6 +79,8 @@ class Spawned:
             if self.spec.timeout_ms is not None:
                 nursery.start_soon(self._expire, self.spec.timeout_ms / 1000)
             nursery.start_soon(self._feed)
+            if self._network is not None:
+                nursery.start_soon(self._serve_network, self._network)
             with self._scope:
                 await self.process.run(out, err, self._room, linger=LINGER_SECONDS)
             nursery.cancel_scope.cancel()
@@ -82,6 +88,33 @@ class Spawned:
             self._refuse(n, _closed())
         if not self.silent:
             self._tell_end()
+
+    def _start(self) -> Process:
+        try:
+            self._network = None if self.spec.network is None else Network(self.spec.network)
+            return _start(self.spec, self._network)
+        except Unenforceable as error:
+            raise invalid(error.reason) from None
+        except BaseException:
+            if self._network is not None:
+                self._network.close()
+            raise
+
+    async def _serve_network(self, network: Network) -> None:
+        """There is no turn to ask in, so what nobody has allowed is refused."""
+
+        async def ask(_target: object) -> bool:
+            await trio.lowlevel.checkpoint()
+            return False
+
+        def report(error: Exception) -> None:
+            self._link.send(Log("error", "".join(traceback.format_exception(error))))
+
+        try:
+            rules = Rules(str(Path(self.spec.home, "rules")))
+            await network.serve(rules, ask, lambda _: None, report)
+        finally:
+            network.close()
 
     async def _expire(self, seconds: float) -> None:
         await trio.sleep(seconds)
@@ -216,13 +249,15 @@ class Spawned:
         self._link.send(Failed(n, error.code, error.message, error.data))
 
 
-def _start(spec: Spawn) -> Process:
+def _start(spec: Spawn, network: Network | None) -> Process:
     env = variables(spec.shell_environment)
     for name, value in spec.env.items():
         if value is None:
             env.pop(name, None)
         else:
             env[name] = value
+    if network is not None:
+        env |= network.env
     try:
         launch = plan(
             spec.sandbox_policy,
@@ -231,6 +266,7 @@ def _start(spec: Spawn) -> Process:
             env,
             spec.permission_profile,
             project=spec.project,
+            namespace=network and network.namespace,
         )
         if spec.tty and launch.fence is None:
             _must_exist(launch)

@@ -64,6 +64,7 @@ from workers.docs import Docs
 from workers.history import History
 from workers.link import Link
 from workers.mailbox import HANDLERS
+from workers.network import ThreadNetwork
 from workers.provider import Provider, Usage
 from workers.questions import Questions
 from workers.rollout import Rollout
@@ -93,6 +94,7 @@ class LoadedThread:
         self.history = History()
         self.approvals = Approvals(spec.settings)
         self.sessions = Sessions(nursery)
+        self.network = ThreadNetwork(self)
         self.provider: Provider | None = None
         self.turn: RunningTurn | None = None
         self.usage: ThreadTokenUsage | None = None
@@ -267,6 +269,7 @@ class LoadedThread:
             self.turn.scope.cancel()
             await self.turn.ended.wait()
         await self.sessions.aclose()
+        self.network.close()
         if self.rollout is not None:
             self.rollout.close()
         if self.provider is not None:

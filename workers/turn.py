@@ -58,6 +58,7 @@ from protocol.turn import (
     TurnSteerParams,
     TurnSteerResponse,
 )
+from workers.company import Company
 from workers.conversation import Conversation
 from workers.history import OUTPUTS, kept
 from workers.mailbox import serves
@@ -66,6 +67,7 @@ from workers.tools.diff import TurnDiff
 
 if TYPE_CHECKING:
     from workers.approval import Approvals
+    from workers.network import ThreadNetwork
     from workers.thread import LoadedThread
     from workers.tools.sessions import Sessions
 
@@ -99,6 +101,7 @@ class RunningTurn:
         self.reports: list[dict[str, Any]] = []  # on the user's own commands, for the model
         self._nursery: trio.Nursery | None = None
         self._early: list[Callable[[], Awaitable[None]]] = []
+        self._company = Company()
         self._status: TurnStatus = "interrupted"  # until something better is known
         self._error: TurnError | None = None
 
@@ -115,6 +118,10 @@ class RunningTurn:
     @property
     def sessions(self) -> "Sessions":
         return self.thread.sessions
+
+    @property
+    def network(self) -> "ThreadNetwork":
+        return self.thread.network
 
     def started(self, item: ThreadItem) -> None:
         said = ItemStartedNotification(
@@ -223,6 +230,7 @@ class RunningTurn:
                     for task in self._early:
                         self._nursery.start_soon(task)
                     await self._converse()
+                    self._company.close()
         except Exception as error:  # noqa: BLE001 - a fault that met an interrupt, or in `beside`
             self._fault(error)
         finally:
@@ -239,6 +247,16 @@ class RunningTurn:
             self._early.append(task)
         else:
             self._nursery.start_soon(task)
+
+    def accompany(self, task: Callable[[], Awaitable[None]]) -> bool:
+        """Run something else for as long as the turn has work; False when it has no more.
+
+        It may not fail, and it is cancelled when nothing else is left to be done.
+        """
+        if self._nursery is None or self._company.closed:
+            return False
+        self._nursery.start_soon(self._company.keep, task)
+        return True
 
     def _begin(self) -> None:
         self.thread.active()

@@ -64,6 +64,8 @@ def command_exec(host: Host, client: Connection, params: CommandExecParams) -> S
         project=settings.cwd,
         sandbox_policy=policy,
         permission_profile=profile,
+        network=settings.network if profile is settings.permission_profile else None,
+        home=settings.home,
         shell_environment=settings.shell_environment,
     )
     return host.commands.begin(client, KIND, params.process_id, spec)

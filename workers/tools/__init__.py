@@ -16,6 +16,7 @@ from protocol.settings import Settings
 
 if TYPE_CHECKING:
     from workers.approval import Approvals
+    from workers.network import ThreadNetwork
     from workers.tools.diff import TurnDiff
     from workers.tools.sessions import Sessions
 
@@ -60,6 +61,8 @@ class Turn(Protocol):
     def approvals(self) -> "Approvals": ...
     @property
     def sessions(self) -> "Sessions": ...
+    @property
+    def network(self) -> "ThreadNetwork": ...
     @property
     def diff(self) -> "TurnDiff": ...
 
