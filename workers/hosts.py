@@ -52,12 +52,13 @@ class Hosts:
         self._owner = owner
         self._granted: set[Target] = set()
         self._refused: set[Target] = set()
+        self._declined_in: tuple[str, set[Target]] = ("", set())  # a turn
         self._open: dict[Target, Question] = {}
         self._places = trio.Semaphore(QUESTIONS)
 
     async def may_reach(self, target: Target) -> bool:
         """By an answer that was given, or is given now."""
-        if target in self._refused:
+        if target in self._refused or target in self._declined(self._thread.turn):
             return False
         if target in self._granted:
             return True
@@ -66,6 +67,13 @@ class Hosts:
             return False
         await question.settled.wait()
         return question.allowed
+
+    def _declined(self, turn: "RunningTurn | None") -> set[Target]:
+        """A no holds for its turn: programs try again, and nobody wants to say it five times."""
+        id = turn.id if turn else ""
+        if self._declined_in[0] != id:
+            self._declined_in = id, set()
+        return self._declined_in[1]
 
     def _begin(self, target: Target) -> Question | None:
         """None when there is no turn to ask in, or nobody wants to be asked."""
@@ -98,6 +106,7 @@ class Hosts:
                 self._granted.add(target)
                 return True
             case "decline":
+                self._declined(turn).add(target)
                 return False
             case "cancel":
                 turn.scope.cancel()

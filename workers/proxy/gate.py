@@ -5,6 +5,7 @@ at are those that are used.  A name that nobody has allowed is not looked up: th
 would carry out whatever is written into it.
 """
 
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
@@ -106,7 +107,7 @@ class Gate:
             except trio.TooSlowError:
                 why = "no answer"
             except OSError as error:
-                why = error.strerror or str(error)
+                why = os.strerror(error.errno) if error.errno else str(error)
         raise Unreachable(f"Atrio's proxy cannot connect to {target}: {why}")
 
 

@@ -13,15 +13,12 @@ import trio
 from workers.proxy.gate import Gate
 from workers.proxy.message import Conversation, Headers, absolute, passed_on
 from workers.proxy.refusal import Blocked, Unreachable
-from workers.proxy.relay import relay
+from workers.proxy.relay import part, relay
 from workers.proxy.target import BadTarget, Target, split
 
 _READING = {b"GET", b"HEAD", b"OPTIONS"}
 _UNIX_SOCKET = b"x-unix-socket"  # the reference server's header, which works on macOS only
 _NO_SOCKETS = "Atrio's proxy reaches no Unix sockets on Linux; use one of the network's."
-# What the client still sends is heard for so long: who closes with bytes unread takes the answer
-# back before it has been read.
-_DRAIN_SECONDS, _DRAIN_BYTES = 2, 1 << 20
 
 
 async def serve_http(stream: trio.SocketStream, gate: Gate, waiting: Callable[[], None]) -> None:
@@ -152,12 +149,4 @@ async def _answer(client: Conversation, status: int, text: str, more: Headers = 
     await client.say(h11.Response(status_code=status, headers=headers, reason=phrase))
     await client.say(h11.Data(body))
     await client.say(h11.EndOfMessage())
-    await _drain(client.stream)
-
-
-async def _drain(stream: trio.SocketStream) -> None:
-    await stream.send_eof()
-    with trio.move_on_after(_DRAIN_SECONDS):
-        left = _DRAIN_BYTES
-        while left > 0 and (data := await stream.receive_some(left)):
-            left -= len(data)
+    await part(client.stream)

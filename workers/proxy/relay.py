@@ -10,6 +10,19 @@ PIECE_BYTES = 64 << 10
 # are gone without a word do so for ever.
 LINGER_SECONDS = 60.0
 
+# What a refused client still sends is heard for so long, and not more of it: who closes with bytes
+# unread takes the answer back before it has been read.
+PART_SECONDS, PART_BYTES = 2.0, 1 << 20
+
+
+async def part(stream: trio.SocketStream) -> None:
+    """Say that this was all, and give the client time to hear it."""
+    await stream.send_eof()
+    with trio.move_on_after(PART_SECONDS):
+        left = PART_BYTES
+        while left > 0 and (data := await stream.receive_some(left)):
+            left -= len(data)
+
 
 async def relay(one: trio.SocketStream, other: trio.SocketStream) -> None:
     """Return when both have ended, or one has broken; they are closed then."""

@@ -11,7 +11,7 @@ import trio
 
 from workers.proxy.gate import Gate
 from workers.proxy.refusal import Blocked, Unreachable
-from workers.proxy.relay import relay
+from workers.proxy.relay import part, relay
 from workers.proxy.target import BadTarget, Target
 
 _VERSION, _NO_AUTHENTICATION, _NONE_ACCEPTABLE = 5, 0, 0xFF
@@ -38,13 +38,13 @@ async def serve_socks(stream: trio.SocketStream, gate: Gate, waiting: Callable[[
         waiting()
         upstream = await gate.open(target)
     except _Refused as refusal:
-        await _answer(stream, refusal.code)
+        await _refuse(stream, refusal.code)
     except BadTarget:
-        await _answer(stream, _ADDRESS_UNKNOWN)
+        await _refuse(stream, _ADDRESS_UNKNOWN)
     except Blocked:
-        await _answer(stream, _NOT_ALLOWED)
+        await _refuse(stream, _NOT_ALLOWED)
     except Unreachable:
-        await _answer(stream, _UNREACHABLE)
+        await _refuse(stream, _UNREACHABLE)
     else:
         async with upstream:
             await _answer(stream, _SUCCEEDED)
@@ -88,6 +88,11 @@ async def _exactly(stream: trio.SocketStream, size: int) -> bytes:
             raise trio.BrokenResourceError
         data += piece
     return data
+
+
+async def _refuse(stream: trio.SocketStream, code: int) -> None:
+    await _answer(stream, code)
+    await part(stream)
 
 
 async def _answer(stream: trio.SocketStream, code: int) -> None:
