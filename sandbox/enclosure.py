@@ -9,6 +9,7 @@ from sandbox.linux import SECRETS, fence
 from sandbox.netns import Namespace
 from sandbox.probe import Bubblewrap, Landlock
 from sandbox.reach import Reach
+from sandbox.refusal import Unenforceable
 
 
 def enclosed(

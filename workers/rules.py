@@ -1,4 +1,4 @@
-"""Standing answers about commands and hosts: the `*.rules` of the user, of the host, and of the project.
+"""Standing answers about commands and hosts: `*.rules` of the user, the host and the project.
 
 A rule says what to do with the commands that begin in a certain way, and the strictest one that
 applies counts, whoever wrote it.  Once a file cannot be read, the rules that allow something are

@@ -63,12 +63,15 @@ ASKING = "allow_local_binding = true"
 AT_ONCE = """
 import os, socket, sys
 at = os.environ["HTTP_PROXY"][7:].split(":")
-socks = [socket.create_connection(at) for _ in range(4)]
-for sock in socks:
-    sock.sendall(b"GET %b HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" % sys.argv[1].encode())
+def begin(url):
+    sock = socket.create_connection(at)
+    sock.sendall(b"GET %b HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" % url.encode())
+    return sock.makefile()
+answers = [begin(sys.argv[1]) for _ in range(4)]
+begin("http://denied.test/").read()  # it came last, so the others have been heard
 print("sent", flush=True)
-for sock in socks:
-    print(sock.makefile().read())
+for answer in answers:
+    print(answer.read())
 """
 
 
@@ -134,7 +137,7 @@ async def test_many_requests_to_one_host_are_one_question(
     connect_stdio, provider, project, home, profile, origin, decision, reached
 ):
     """Observed: net-proxy-ask-dedup.  Ours: the question names the command's item."""
-    profile(ASKING)
+    profile(ASKING + '\ndomains = { "denied.test" = "deny" }')
     url = f"http://127.0.0.1:{origin.port}/"
     provider.says(command(f"python3 -c '{AT_ONCE}' {url}"))
     client = await connect_stdio()
