@@ -11,9 +11,9 @@ import h11
 import trio
 
 from workers.proxy.gate import Gate
-from workers.proxy.message import Conversation, Headers, absolute, passed_on
+from workers.proxy.message import PIECE_BYTES, Conversation, Headers, absolute, passed_on
 from workers.proxy.refusal import Blocked, Unreachable
-from workers.proxy.relay import part, relay
+from workers.proxy.relay import linger, part, relay
 from workers.proxy.target import BadTarget, Target, split
 
 _READING = {b"GET", b"HEAD", b"OPTIONS"}
@@ -102,6 +102,9 @@ async def _pass_body(client: Conversation, server: Conversation, scope: trio.Can
         while isinstance(event := await client.hear(), h11.Data | h11.EndOfMessage):
             await _say_unless_gone(server, event)
             if isinstance(event, h11.EndOfMessage):
+                while await client.stream.receive_some(PIECE_BYTES):
+                    pass  # there is but one request on a connection
+                linger(scope)
                 return
     except (h11.ProtocolError, trio.BrokenResourceError):
         scope.cancel()

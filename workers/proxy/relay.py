@@ -38,12 +38,13 @@ async def _pump(
         while data := await source.receive_some(PIECE_BYTES):
             await sink.send_all(data)
             if scope.deadline != float("inf"):
-                _linger(scope)
+                linger(scope)
         await sink.send_eof()
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         scope.cancel()
-    _linger(scope)
+    linger(scope)
 
 
-def _linger(scope: trio.CancelScope) -> None:
+def linger(scope: trio.CancelScope) -> None:
+    """End it soon: one of its two ends has ended."""
     scope.deadline = trio.current_time() + LINGER_SECONDS

@@ -216,6 +216,23 @@ async def test_a_client_may_break_off_anywhere(world):
     assert "200" in (await world.curl(url))[1]
 
 
+async def test_who_leaves_before_the_answer_takes_the_request_along(world, monkeypatch):
+    """Ours: a command that was killed must not hold a place while a server thinks."""
+    monkeypatch.setattr("workers.proxy.relay.LINGER_SECONDS", 0.05)
+    world.allow("127.0.0.1")
+    listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
+    port = listener.socket.getsockname()[1]
+    async with listener:
+        async with world.connected() as stream:
+            await stream.send_all(
+                f"GET http://127.0.0.1:{port}/ HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+            )
+            server = await listener.accept()
+            await server.receive_some()
+        async with server:
+            assert await server.receive_some() == b""
+
+
 async def test_more_connections_than_places_wait_for_one(world, monkeypatch):
     """Ours: a flood is bounded, and nobody is turned away for it."""
     monkeypatch.setattr(serving, "CONNECTIONS", 3)
