@@ -12,6 +12,7 @@ import pytest
 from protocol.policy import ManagedPermissions, NetworkPermissions, UnrestrictedFileSystem
 from sandbox import Unenforceable, plan
 from sandbox.netns import unshare
+from sandbox.probe import Landlock
 
 CURL = ["curl", "-sS", "--noproxy", "*", "--max-time", "5"]
 
@@ -127,6 +128,13 @@ def test_two_namespaces_are_strangers(box, space):
     other.close()
 
     assert status == 7
+
+
+def test_the_reduced_level_refuses(box, space, monkeypatch):
+    """Ours: Landlock closes ports, it leads nothing through a proxy."""
+    monkeypatch.setattr("sandbox.host", lambda: Landlock(7, "bubblewrap is not installed"))
+    with pytest.raises(Unenforceable, match="network is managed.*bubblewrap is not installed"):
+        run(box, space[0], "true")
 
 
 def test_a_port_can_be_chosen():
