@@ -83,8 +83,8 @@ class Spawn(Frame):
     sandbox_policy: SandboxPolicy = field(default_factory=DangerFullAccess)
     permission_profile: PermissionProfile | None = None
     network: ManagedNetwork | None = None
-    """If it is managed; `home` is where the user's rules about hosts are."""
-    home: str = ""
+    """If it is managed; the folders are those of the rules about hosts, the user's own first."""
+    rules_folders: list[str] = field(default_factory=list[str])
     shell_environment: ShellEnvironment = field(default_factory=ShellEnvironment)
 
 

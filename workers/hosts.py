@@ -131,7 +131,7 @@ class Hosts:
             turn.tell(WARNING, said)
         else:
             what = "allowed" if allowed else "denied"
-            turn.advise(f"The user has {what} {target.host} for good, as a rule.")
+            turn.advise(f"The user has {what} {target.host} for good, as a rule.", "developer")
         return allowed
 
     async def _keep(self, target: Target, amendment: NetworkPolicyAmendment) -> None:

@@ -111,8 +111,8 @@ class Spawned:
             self._link.send(Log("error", "".join(traceback.format_exception(error))))
 
         try:
-            rules = Rules(str(Path(self.spec.home, "rules")))
-            await network.serve(rules, ask, lambda _: None, report)
+            own, *others = self.spec.rules_folders
+            await network.serve(Rules(own, others), ask, lambda _: None, report)
         finally:
             network.close()
 

@@ -65,7 +65,7 @@ def command_exec(host: Host, client: Connection, params: CommandExecParams) -> S
         sandbox_policy=policy,
         permission_profile=profile,
         network=settings.network if profile is settings.permission_profile else None,
-        home=settings.home,
+        rules_folders=[os.path.join(settings.home, "rules"), *settings.rules_folders],  # noqa: PTH118
         shell_environment=settings.shell_environment,
     )
     return host.commands.begin(client, KIND, params.process_id, spec)

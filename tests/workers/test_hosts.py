@@ -13,6 +13,7 @@ from protocol.approval import (
     NetworkAmendment,
     NetworkPolicyAmendment,
 )
+from protocol.settings import Provider, Settings
 from tests.workers.asking import amend, granular
 from workers.approval import Approvals
 from workers.company import Company
@@ -53,14 +54,18 @@ class Turn:
     def tell(self, row, params):
         self.told.append(params.message)
 
-    def advise(self, text):
+    def advise(self, text, role):
         self.advice.append(text)
+
+
+def approvals(home):
+    return Approvals(Settings(home=str(home), cwd="/", model="m", provider=Provider("p", "P")))
 
 
 class Thread:
     def __init__(self, home, nursery):
         self.approval_policy = "on-request"
-        self.approvals = Approvals(str(home))
+        self.approvals = approvals(home)
         self.turn = Turn(self, nursery)
         self.item = None
         self.hosts = Hosts(self, lambda: self.item)
@@ -184,7 +189,7 @@ async def test_a_rule_is_kept_and_holds_at_once(thread, tmp_path, action, allowe
             f'justification="{verb} https access to a.test")'
         )
     ]
-    assert Approvals(str(tmp_path)).rules.hosts == thread.approvals.rules.hosts
+    assert approvals(tmp_path).rules.hosts == thread.approvals.rules.hosts
     assert "a.test" in thread.turn.advice[0]
 
 
