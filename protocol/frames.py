@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from protocol.framing import pack
 from protocol.item import CollabAgentStatus
+from protocol.network import ManagedNetwork
 from protocol.policy import DangerFullAccess, PermissionProfile, SandboxPolicy
 from protocol.settings import Limits, Settings, ShellEnvironment
 from protocol.thread import DynamicToolSpec, SessionSource, Thread, ThreadSource
@@ -86,6 +87,9 @@ class Spawn(Frame):
     project: str = "/"
     sandbox_policy: SandboxPolicy = field(default_factory=DangerFullAccess)
     permission_profile: PermissionProfile | None = None
+    network: ManagedNetwork | None = None
+    """If it is managed; the folders are those of the rules about hosts, the user's own first."""
+    rules_folders: list[str] = field(default_factory=list[str])
     shell_environment: ShellEnvironment = field(default_factory=ShellEnvironment)
     limits: Limits = field(default_factory=Limits)
 
@@ -263,19 +267,7 @@ Errand = StartAgent | TellAgent | ResumeAgent | CloseAgent
 """What a worker asks of the supervisor, answered by Reply or Failed with the same `n`."""
 
 Birth = StartThread | StartCommands | Spawn | Taken
-Down = (
-    Birth
-    | Call
-    | Answered
-    | Refused
-    | Reply
-    | Failed
-    | Agent
-    | Cancel
-    | Update
-    | Rest
-    | Bye
-)
+Down = Birth | Call | Answered | Refused | Reply | Failed | Agent | Cancel | Update | Rest | Bye
 Up = Hello | Reply | Failed | Ask | Withdrawn | Event | State | Agent | Errand | Log
 
 _encode = msgspec.msgpack.Encoder().encode

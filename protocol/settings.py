@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from protocol.agent import AgentSettings
 from protocol.config import DeprecationNoticeNotification
 from protocol.model import CollaborationMode, Personality, ReasoningEffort, ReasoningSummary
+from protocol.network import ManagedNetwork
 from protocol.policy import (
     ActivePermissionProfile,
     ApprovalsReviewer,
@@ -88,6 +89,8 @@ class Settings(Struct, kw_only=True):
     """The profiles of the configuration, by id; a turn may pick one."""
     rules_folders: list[str] = field(default_factory=list[str])
     """Where others than the user have rules about commands: the host, and a trusted project."""
+    networks: dict[str, ManagedNetwork] = field(default_factory=dict[str, ManagedNetwork])
+    """Of the profiles whose network is managed, by id."""
     effort: ReasoningEffort | None = None
     summary: ReasoningSummary | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
@@ -119,3 +122,9 @@ class Settings(Struct, kw_only=True):
 
     def feature(self, name: str, default: bool = False) -> bool:
         return self.features.get(name, default)
+
+    @property
+    def network(self) -> ManagedNetwork | None:
+        """The managed network of the profile in force, if it has one."""
+        active = self.active_permission_profile
+        return None if active is None else self.networks.get(active.id)

@@ -34,7 +34,8 @@ class Fence:
 
     `placeholders` are names that must not come to exist while it runs; `last` are the options that
     follow the mounts.  `pinned` says that a mount can be made from a descriptor.  `session` are the
-    words to run a command through that is to own the terminal on its standard input.
+    words to run a command through that is to own the terminal on its standard input, `entry` those
+    to run the sandbox's own program through.
     """
 
     policy: str
@@ -46,6 +47,7 @@ class Fence:
     seccomp: bytes
     pinned: bool
     session: tuple[str, ...]
+    entry: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def _fenced(launch: Launch, fence: Fence, prepared: Prepared) -> list[str]:
     data = os.fsencode("\0".join([*words, ""]))
     if data.count(0) > len(words):  # it would end a word, and what follows be an option
         raise ValueError("embedded null byte")
-    return [fence.program, "--args", str(prepared.file(data))]
+    return [*fence.entry, fence.program, "--args", str(prepared.file(data))]
 
 
 def _hold_places(fence: Fence, prepared: Prepared) -> set[str]:

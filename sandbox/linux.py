@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 
 from sandbox import placeholder, roots, seccomp
 from sandbox.launch import Fence, Mount
+from sandbox.netns import Namespace
 from sandbox.probe import Bubblewrap
 from sandbox.reach import Reach
 from sandbox.refusal import Unenforceable
@@ -31,8 +32,19 @@ _CONTROL = "app-server-control"  # of CODEX_HOME: the sockets that the server li
 _EMPTY_FILES = 200  # a descriptor each; of more, reading is an error
 
 
-def fence(reach: Reach, host: Bubblewrap, home: str, cwd: str, name: str) -> Fence:
-    """Raises Unenforceable when a place is not as the policy takes it to be."""
+def fence(
+    reach: Reach,
+    host: Bubblewrap,
+    home: str,
+    cwd: str,
+    name: str,
+    *,
+    namespace: Namespace | None = None,
+) -> Fence:
+    """In `namespace`, if there is one, else in a network of its own where `reach` closes it.
+
+    Raises Unenforceable when a place is not as the policy takes it to be.
+    """
     for link in reach.links:
         cure = "Replace the link by what it points to."
         raise Unenforceable(name, f"{link} is a link, and a link cannot be kept as it is", cure)
@@ -47,13 +59,14 @@ def fence(reach: Reach, host: Bubblewrap, home: str, cwd: str, name: str) -> Fen
     return Fence(
         name,
         host.path,
-        options(reach.network),
+        options(reach.network or namespace is not None),
         (*_base(reach), *covers, *masks),
         tuple(_closing(reach)),
         placeholders,
         seccomp.program("inet+unix" if reach.network else "inet"),
         host.binds_descriptors,
         _session(),
+        namespace.entry() if namespace else (),
     )
 
 

@@ -21,7 +21,7 @@ from protocol.policy import (
 )
 from protocol.profile import entry, in_project, managed, policy_of, profile_of, widened
 from supervisor.layers import ConfigError, Layer, Table
-from supervisor.toml import Toml, Workspace
+from supervisor.toml import Permission, Toml, Workspace
 
 KINDS = ("root", "minimal", "tmpdir", "slash_tmp")
 
@@ -97,12 +97,12 @@ def named_profiles(toml: Toml) -> dict[str, PermissionProfile]:
 
     Raises ConfigError.
     """
-    return {name: _profile(name, table) for name, table in (toml.permissions or {}).items()}
+    return {name: _profile(name, given) for name, given in (toml.permissions or {}).items()}
 
 
-def _profile(name: str, table: Table) -> PermissionProfile:
-    files = cast("Table", table.get("filesystem") or {})
-    network = cast("Table", table.get("network") or {}).get("enabled") is True
+def _profile(name: str, given: Permission) -> PermissionProfile:
+    files = given.filesystem or {}
+    network = given.network is not None and given.network.enabled is True
     entries: list[FileSystemSandboxEntry] = []
     for place in sorted(files):
         below = files[place]

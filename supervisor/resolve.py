@@ -25,6 +25,7 @@ from protocol.settings import Settings, ShellEnvironment
 from supervisor import check, deprecated, features
 from supervisor.config import Config, request_table
 from supervisor.layers import ConfigError, Layer, merged
+from supervisor.network import managed_networks
 from supervisor.permissions import by_mode, by_trust, named_profiles, permissions
 from supervisor.project import trust_level
 from supervisor.providers import provider
@@ -83,6 +84,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         cwd=cwd,
         provider=provider(toml, config.home, wanted.model_provider),
         permission_profiles=named,
+        networks=managed_networks(toml),
         features=features.enabled(toml),
         notices=deprecated.notices(toml, extended=wanted.persist_extended_history),
         shell_environment=_environment(toml),

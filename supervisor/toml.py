@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from protocol.config import WebSearchMode
+from protocol.config import NetworkDomainPermission, NetworkUnixSocketPermission, WebSearchMode
 from protocol.model import Personality, ReasoningEffort, ReasoningSummary
+from protocol.network import NetworkMode
 from protocol.policy import ApprovalsReviewer, AskForApproval, Minimum, SandboxMode
 from protocol.settings import THREAD_PROCESSES, Limits
 from supervisor.layers import Table
@@ -75,6 +76,30 @@ class Atrio(Struct):
     @property
     def limits(self) -> Limits:
         return Limits(**{name: getattr(self, name) for name in Limits.__struct_fields__})
+
+
+class Network(Struct, omit_defaults=True):
+    """`[permissions.NAME.network]`; `enabled` alone opens the network, any more manages it."""
+
+    enabled: bool | None = None
+    domains: dict[str, NetworkDomainPermission] | None = None
+    mode: NetworkMode | None = None
+    allow_local_binding: bool | None = None
+    proxy_url: str | None = None
+    enable_socks5: bool | None = None
+    socks_url: str | None = None
+    enable_socks5_udp: bool | None = None
+    unix_sockets: dict[str, NetworkUnixSocketPermission] | None = None
+    allow_upstream_proxy: bool | None = None
+    dangerously_allow_non_loopback_proxy: bool | None = None
+    dangerously_allow_all_unix_sockets: bool | None = None
+
+
+class Permission(Struct, omit_defaults=True):
+    """`[permissions.NAME]`."""
+
+    filesystem: Table | None = None
+    network: Network | None = None
 
 
 class ProviderToml(Struct):
@@ -217,7 +242,7 @@ class Toml(Struct):
     openai_base_url: str | None = None
     oss_provider: str | None = None
     otel: Table | None = None
-    permissions: dict[str, Table] | None = None
+    permissions: dict[str, Permission] | None = None
     personality: Personality | None = None
     plan_mode_reasoning_effort: ReasoningEffort | None = None
     plugins: Table = field(default_factory=Table)

@@ -1,4 +1,4 @@
-"""Standing answers about commands: the `*.rules` of the user, of the host, and of the project.
+"""Standing answers about commands and hosts: `*.rules` of the user, the host and the project.
 
 A rule says what to do with the commands that begin in a certain way, and the strictest one that
 applies counts, whoever wrote it.  Once a file cannot be read, the rules that allow something are
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from fcntl import LOCK_EX, flock
 from pathlib import Path, PurePath
 
+from workers.hostrule import HostRule
 from workers.rulesfile import STRICTNESS, BadRules, Rule, RulesFile, read
 from workers.safe import is_system_path
 
@@ -20,6 +21,7 @@ class _Read:
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.rules: list[Rule] = []
+        self.hosts: list[HostRule] = []
         self.programs: dict[str, set[str]] = {}
         self.problems: list[BadRules] = []
         for path in paths:
@@ -30,6 +32,7 @@ class _Read:
 
     def _take(self, file: RulesFile) -> None:
         self.rules += file.rules
+        self.hosts += file.hosts
         for name, paths in file.programs.items():
             self.programs.setdefault(name, set()).update(paths)
 
@@ -44,6 +47,7 @@ class Rules:
         self._home = Path(home)
         self._others = _Read(path for folder in others for path, *_ in _stamp(Path(folder)))
         self._added: list[Rule] = []
+        self._added_hosts: list[HostRule] = []
         self._stamp: object = None
         self.refresh()
 
@@ -62,10 +66,17 @@ class Rules:
         self.problems = [problem for each in both for problem in each.problems]
         rules = [rule for each in both for rule in each.rules]
         self._rules = [r for r in rules if not self.problems or r.decision != "allow"]
+        hosts = [rule for each in both for rule in each.hosts]
+        self._hosts = [r for r in hosts if not self.problems or r.decision != "allow"]
         self._programs: dict[str, set[str]] = {}
         for each in both:
             for name, paths in each.programs.items():
                 self._programs.setdefault(name, set()).update(paths)
+
+    @property
+    def hosts(self) -> list[HostRule]:
+        """What they say of hosts, and what has been answered since."""
+        return self._hosts + self._added_hosts
 
     def match(self, argv: list[str]) -> Rule | None:
         """The strictest rule that applies to the command; the longest of equals."""
@@ -108,11 +119,20 @@ class Rules:
         self._added.append(Rule(tuple((word,) for word in prefix)))
         append(self._home / "default.rules", prefix)
 
+    def keep(self, rule: HostRule) -> None:
+        """The same for a host.  Raises OSError."""
+        self._added_hosts.append(rule)
+        add_line(self._home / "default.rules", rule.line())
+
 
 def append(path: Path, prefix: list[str]) -> None:
-    """Add one allowing rule as a line of its own, unless it is there; several processes may."""
+    """Add one allowing rule."""
     words = ", ".join(json.dumps(word, ensure_ascii=False) for word in prefix)
-    line = f'prefix_rule(pattern=[{words}], decision="allow")'
+    add_line(path, f'prefix_rule(pattern=[{words}], decision="allow")')
+
+
+def add_line(path: Path, line: str) -> None:
+    """Add a rule as a line of its own, unless it is there; several processes may."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "r+", encoding="utf-8", newline="") as file:

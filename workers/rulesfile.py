@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal, NoReturn, cast
 
+from workers.hostrule import HostRule, host_rule
+
 Decision = Literal["allow", "prompt", "forbidden"]
 
 STRICTNESS: dict[str, int] = {"allow": 0, "prompt": 1, "forbidden": 2}
-_PROTOCOLS = {"http", "https", "socks5_tcp", "socks5_udp"}
-_NETWORK_DECISIONS = {"allow", "prompt", "deny"}
 _SECONDS = 2.0  # ours: a file that loops must not hold the thread; real ones take milliseconds
 _CALLS = 50  # ours: of functions within functions
 _PYTHON = re.compile(r"^error: (ValueError|TypeError): (RulesFile\.)?", re.MULTILINE)
@@ -49,6 +49,7 @@ class RulesFile:
 
     def __init__(self) -> None:
         self.rules: list[Rule] = []
+        self.hosts: list[HostRule] = []
         self.programs: dict[str, set[str]] = {}
 
     def prefix_rule(
@@ -83,14 +84,10 @@ class RulesFile:
     def network_rule(
         self, host: object, protocol: object, decision: object, justification: object = None
     ) -> None:
-        """Checked and then dropped: our sandbox opens the network wholly or not at all."""
-        _text("host", host)
+        rule = host_rule(host, protocol, decision)
         if justification is not None:
             _text("justification", justification)
-        if protocol not in _PROTOCOLS:
-            raise ValueError(f"invalid protocol {protocol!r}")
-        if decision not in _NETWORK_DECISIONS:
-            raise ValueError(f"invalid decision {decision!r}")
+        self.hosts.append(rule)
 
 
 def read(path: str) -> RulesFile:

@@ -7,6 +7,7 @@ so it waits, and nobody else does.
 import errno
 import os
 import shutil
+import traceback
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from protocol.command import (
     CommandExecWriteParams,
 )
 from protocol.errors import INTERNAL_ERROR, RpcError, invalid, overloaded
-from protocol.frames import Failed, Reply, Spawn
+from protocol.frames import Failed, Log, Reply, Spawn
 from protocol.methods import PROCESS_EXITED
 from protocol.process import (
     ProcessExitedNotification,
@@ -33,7 +34,9 @@ from sandbox import Launch, Unenforceable, plan
 from workers.capture import Output
 from workers.delta import Delta
 from workers.link import Link
+from workers.network import Network
 from workers.process import Process
+from workers.rules import Rules
 from workers.variables import variables
 
 WINDOW_BYTES = 512 << 10  # of events that the client of a process has not taken yet
@@ -66,7 +69,8 @@ class Spawned:
         self._timed_out = False
         self.silent = False
         self._scope = trio.CancelScope()
-        self.process = _start(spec)
+        self._network: Network | None = None
+        self.process = self._start()
 
     async def run(self) -> None:
         """Be heard to the end, then tell it."""
@@ -76,6 +80,8 @@ class Spawned:
                 nursery.start_soon(self._expire, self.spec.timeout_ms / 1000)
             if self.spec.stdin or self.spec.tty:
                 nursery.start_soon(self._feed)
+            if self._network is not None:
+                nursery.start_soon(self._serve_network, self._network)
             with self._scope:
                 await self.process.run(out, err, self._room, linger=LINGER_SECONDS)
             nursery.cancel_scope.cancel()
@@ -83,6 +89,33 @@ class Spawned:
             self._refuse(n, _closed())
         if not self.silent:
             self._tell_end()
+
+    def _start(self) -> Process:
+        try:
+            self._network = None if self.spec.network is None else Network(self.spec.network)
+            return _start(self.spec, self._network)
+        except Unenforceable as error:
+            raise invalid(error.reason) from None
+        except BaseException:
+            if self._network is not None:
+                self._network.close()
+            raise
+
+    async def _serve_network(self, network: Network) -> None:
+        """There is no turn to ask in, so what nobody has allowed is refused."""
+
+        async def ask(_target: object) -> bool:
+            await trio.lowlevel.checkpoint()
+            return False
+
+        def report(error: Exception) -> None:
+            self._link.send(Log("error", "".join(traceback.format_exception(error))))
+
+        try:
+            own, *others = self.spec.rules_folders
+            await network.serve(Rules(own, others), ask, lambda _: None, report)
+        finally:
+            network.close()
 
     async def _expire(self, seconds: float) -> None:
         await trio.sleep(seconds)
@@ -207,15 +240,19 @@ class Spawned:
         self._link.send(Failed(n, error.code, error.message, error.data))
 
 
-def _start(spec: Spawn) -> Process:
+def _start(spec: Spawn, network: Network | None) -> Process:
+    env = _environment(spec)
+    if network is not None:
+        env |= network.env
     try:
         launch = plan(
             spec.sandbox_policy,
             spec.argv,
             spec.cwd,
-            _environment(spec),
+            env,
             spec.permission_profile,
             project=spec.project,
+            namespace=network and network.namespace,
         )
         if launch.fence is None:
             _check_program(spec, launch)

@@ -82,6 +82,7 @@ from workers.goal import Pursuit
 from workers.history import History
 from workers.link import Link
 from workers.mailbox import HANDLERS
+from workers.network import ThreadNetwork
 from workers.process import live, reap
 from workers.provider import Provider, Usage
 from workers.questions import Questions
@@ -112,6 +113,7 @@ class LoadedThread:
         self.history = History()
         self.approvals = Approvals(spec.settings)
         self.sessions = Sessions(nursery)
+        self.network = ThreadNetwork(self)
         self.provider: Provider | None = None
         self.turn: RunningTurn | None = None
         self.usage: ThreadTokenUsage | None = None
@@ -306,6 +308,7 @@ class LoadedThread:
             self.turn.give_way()
             await self.turn.ended.wait()
         await self.sessions.aclose()
+        self.network.close()
         if self.rollout is not None:
             self.rollout.close()
         if self.provider is not None:

@@ -58,6 +58,7 @@ from protocol.turn import (
     TurnSteerParams,
     TurnSteerResponse,
 )
+from workers.company import Company
 from workers.conversation import Conversation
 from workers.history import OUTPUTS, kept
 from workers.mailbox import serves
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from workers.approval import Approvals
     from workers.elicitation import Elicitations
     from workers.goal import Pursuit
+    from workers.network import ThreadNetwork
     from workers.thread import LoadedThread
     from workers.tools.sessions import Sessions
 
@@ -105,6 +107,7 @@ class RunningTurn:
         self.gives_way = False  # to something else, so its end is nobody's wish
         self._nursery: trio.Nursery | None = None
         self._early: list[Callable[[], Awaitable[None]]] = []
+        self._company = Company()
         self._status: TurnStatus = "interrupted"  # until something better is known
         self._error: TurnError | None = None
 
@@ -133,6 +136,10 @@ class RunningTurn:
     @property
     def agents(self) -> "Agents":
         return self.thread.agents
+
+    @property
+    def network(self) -> "ThreadNetwork":
+        return self.thread.network
 
     def started(self, item: ThreadItem) -> None:
         said = ItemStartedNotification(
@@ -241,6 +248,7 @@ class RunningTurn:
                     for task in self._early:
                         self._nursery.start_soon(task)
                     await self._converse()
+                    self._company.close()
         except Exception as error:  # noqa: BLE001 - a fault that met an interrupt, or in `beside`
             self._fault(error)
         finally:
@@ -262,6 +270,16 @@ class RunningTurn:
         """Take more to read."""
         self.steered.append(inputs)
         self.thread.agents.steered()
+
+    def accompany(self, task: Callable[[], Awaitable[None]]) -> bool:
+        """Run something else for as long as the turn has work; False when it has no more.
+
+        It may not fail, and it is cancelled when nothing else is left to be done.
+        """
+        if self._nursery is None or self._company.closed:
+            return False
+        self._nursery.start_soon(self._company.keep, task)
+        return True
 
     def _begin(self) -> None:
         self.pursuit.turn_started()

@@ -65,6 +65,8 @@ def command_exec(host: Host, client: Connection, params: CommandExecParams) -> S
         project=settings.cwd,
         sandbox_policy=policy,
         permission_profile=profile,
+        network=settings.network if profile is settings.permission_profile else None,
+        rules_folders=[os.path.join(settings.home, "rules"), *settings.rules_folders],  # noqa: PTH118
         shell_environment=settings.shell_environment,
         limits=settings.limits,
     )

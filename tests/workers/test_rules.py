@@ -3,6 +3,7 @@ import multiprocessing
 import pytest
 
 from workers import rulesfile
+from workers.hostrule import HostRule
 from workers.rules import Rules, append
 from workers.rulesfile import Rule
 
@@ -92,6 +93,8 @@ prefix_rule(pattern=["c"]); prefix_rule(pattern=["c", "d"], decision="prompt")
         ("def f():\n    f()\nf()\n", 2, "f()"),
         ('network_rule(host="a", protocol="ftp", decision="allow")', 1, "invalid protocol"),
         ('network_rule(host="a", protocol="http", decision="x")', 1, "invalid decision"),
+        ('network_rule(host="*.a", protocol="http", decision="allow")', 1, "is no host"),
+        ('network_rule(host=["a"], protocol="http", decision="allow")', 1, "must be a string"),
         ('host_executable(name="git", paths=["git"])', 1, "not an absolute path"),
         ('host_executable(name="/x/git", paths=["/x/git"])', 1, "must be a bare executable name"),
     ],
@@ -210,6 +213,33 @@ prefix_rule(pattern=["/bin/rm"], decision="prompt")
     assert decided(found, "/usr/bin/git") is None
     assert decided(found, "/bin/rm", "x") == "prompt"
     assert decided(found, "rm", "x") is None
+
+
+def test_rules_about_hosts_are_read_back(tmp_path):
+    """Observed: the three words, and names in any case."""
+    found = rules(
+        tmp_path,
+        """network_rule(host="A.test.", protocol="https", decision="allow", justification="x")
+network_rule(host="10.0.0.1", protocol="socks5_tcp", decision="deny")
+network_rule("b.test", "http", "prompt")
+""",
+    )
+
+    assert found.hosts == [
+        HostRule("a.test", "https", "allow"),
+        HostRule("10.0.0.1", "socks5Tcp", "deny"),
+        HostRule("b.test", "http", "prompt"),
+    ]
+
+
+def test_a_host_is_not_allowed_while_a_file_cannot_be_read(tmp_path):
+    """Ours: the unreadable one may have denied it."""
+    allow = 'network_rule(host="a.test", protocol="https", decision="allow")\n'
+    deny = 'network_rule(host="b.test", protocol="https", decision="deny")\n'
+    (tmp_path / "broken.rules").write_text("nonsense")
+    found = rules(tmp_path, allow + deny)
+
+    assert found.hosts == [HostRule("b.test", "https", "deny")]
 
 
 def test_an_allowed_prefix_holds_at_once_and_is_written_down(tmp_path):

@@ -16,12 +16,12 @@ from workers.rulesfile import BadRules
 
 class Approvals:
     def __init__(self, settings: Settings) -> None:
-        self._rules = Rules(str(Path(settings.home, "rules")), settings.rules_folders)
+        self.rules = Rules(str(Path(settings.home, "rules")), settings.rules_folders)
         self.grants = Grants()
-        self.commands = CommandApprovals(self._rules, self.grants)
+        self.commands = CommandApprovals(self.rules, self.grants)
         self.patches = PatchApprovals(self.grants)
 
     @property
     def problems(self) -> list[BadRules]:
         """The rules files that cannot be read."""
-        return self._rules.problems
+        return self.rules.problems

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workers.approval import Approvals
     from workers.elicitation import Elicitations
     from workers.goal import Pursuit
+    from workers.network import ThreadNetwork
     from workers.tools.diff import TurnDiff
     from workers.tools.sessions import Sessions
 
@@ -67,6 +68,8 @@ class Turn(Protocol):
     def elicitations(self) -> "Elicitations": ...
     @property
     def pursuit(self) -> "Pursuit": ...
+    @property
+    def network(self) -> "ThreadNetwork": ...
     @property
     def diff(self) -> "TurnDiff": ...
     @property

@@ -184,13 +184,25 @@ class Attempt:
         settings, command = self._turn.settings, self._command
         env = {**variables(settings.shell_environment, self._turn.thread_id), **command.extra}
         inside = self._verdict.sandboxed
+        joined = self._turn.network.join(settings, self.execution.item.id) if inside else None
         policy = settings.sandbox_policy if inside else DangerFullAccess()
         profile = widened(settings, self._beside) if inside else None
         try:
-            launch = plan(policy, command.argv, command.cwd, env, profile, project=settings.cwd)
-            return Process(launch, tty=self._request.tty, limits=settings.limits)
+            launch = plan(
+                policy,
+                command.argv,
+                command.cwd,
+                env | joined.env if joined else env,
+                profile,
+                project=settings.cwd,
+                namespace=joined and joined.namespace,
+            )
+            process = Process(launch, tty=self._request.tty, limits=settings.limits)
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
             raise Refused(unstartable(command, error)) from None
+        if joined:
+            joined.started(process)
+        return process
 
 
 def _request(command: Command, execution: Execution, *, tty: bool) -> CommandRequest:

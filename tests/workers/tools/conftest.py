@@ -26,6 +26,7 @@ class CommandTurn:
     def __init__(self, nursery, cwd):
         self.cwd = str(cwd)
         self.sessions = Sessions(nursery)
+        self.network = self
         self.approvals = self.commands = self
         self.grants = Grants()
         self.features = {}
@@ -52,6 +53,9 @@ class CommandTurn:
             # Login shells must not run the developer's profile: tests kill them half-way.
             shell_environment=ShellEnvironment(set={"HOME": self.cwd}),
         )
+
+    def join(self, settings, item_id):
+        """No network of these turns is managed."""
 
     async def permit(self, turn, request):
         """As an approval would: it asks if the verdict says so."""
@@ -112,7 +116,7 @@ class CommandTurn:
 def stingy(turn, monkeypatch):
     """The turn under a sandbox that lets nothing be written; the user may let commands leave it."""
 
-    def plan(policy, argv, cwd, env, profile=None, project=None):
+    def plan(policy, argv, cwd, env, profile=None, project=None, namespace=None):
         if not isinstance(policy, DangerFullAccess):
             refuse = "echo tried; echo 'touch: made: Read-only file system' >&2; exit 1"
             argv = ["/bin/sh", "-c", refuse]
