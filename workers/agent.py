@@ -15,7 +15,8 @@ from protocol.turn import Turn, TurnStartParams
 from protocol.wire import Nothing
 from workers.link import Link
 from workers.mailbox import serves
-from workers.turn import RunningTurn, turn_start
+from workers.running import RunningTurn
+from workers.turn import turn_start
 
 if TYPE_CHECKING:
     from workers.thread import LoadedThread

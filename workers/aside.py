@@ -15,7 +15,7 @@ from workers import wording
 from workers.history import message
 
 if TYPE_CHECKING:
-    from workers.turn import RunningTurn
+    from workers.running import RunningTurn
 
 _VERIFICATIONS: dict[str, ModelVerification] = {"trusted_access_for_cyber": "trustedAccessForCyber"}
 

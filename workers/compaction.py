@@ -18,8 +18,8 @@ from workers.provider import Completed, ItemDone, ProviderError, RateLimits, Usa
 from workers.retry import retrying
 
 if TYPE_CHECKING:
+    from workers.running import RunningTurn
     from workers.thread import LoadedThread
-    from workers.turn import RunningTurn
 
 Item = dict[str, Any]
 

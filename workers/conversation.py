@@ -22,7 +22,7 @@ from workers.tools.goal import UPDATE_GOAL
 from workers.tools.registry import offered, serving
 
 if TYPE_CHECKING:
-    from workers.turn import RunningTurn
+    from workers.running import RunningTurn
 
 
 class Conversation:

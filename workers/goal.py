@@ -38,7 +38,7 @@ from protocol.turn import TurnStartParams
 from workers import wording
 from workers.history import message
 from workers.mailbox import serves
-from workers.turn import RunningTurn
+from workers.running import RunningTurn
 
 if TYPE_CHECKING:
     from workers.thread import LoadedThread

@@ -30,8 +30,8 @@ from workers.proxy.target import BadTarget, Target, normal
 from workers.tools import Unasked
 
 if TYPE_CHECKING:
+    from workers.running import RunningTurn
     from workers.thread import LoadedThread
-    from workers.turn import RunningTurn
 
 QUESTIONS = 4  # at once; a program that tries hundreds of hosts must not flood its user
 

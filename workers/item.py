@@ -49,7 +49,7 @@ from workers.provider import (
 )
 
 if TYPE_CHECKING:
-    from workers.turn import RunningTurn
+    from workers.running import RunningTurn
 
 _encode = msgspec.json.Encoder().encode
 

@@ -34,7 +34,7 @@ from workers.history import ABORTED, History, message
 from workers.mailbox import serves
 from workers.replay import replay
 from workers.rollout import Rollout
-from workers.turn import RunningTurn
+from workers.running import RunningTurn
 
 if TYPE_CHECKING:
     from workers.thread import LoadedThread

@@ -9,7 +9,7 @@ from protocol.item import AgentMessage, AgentMessageDeltaNotification, Plan, Pla
 from protocol.methods import AGENT_MESSAGE_DELTA, PLAN_DELTA
 
 if TYPE_CHECKING:
-    from workers.turn import RunningTurn
+    from workers.running import RunningTurn
 
 OPEN, CLOSE = "<proposed_plan>", "</proposed_plan>"
 

@@ -8,7 +8,7 @@ import trio
 from workers.provider import ProviderError
 
 if TYPE_CHECKING:
-    from workers.turn import RunningTurn
+    from workers.running import RunningTurn
 
 T = TypeVar("T")
 

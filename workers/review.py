@@ -22,7 +22,7 @@ from protocol.turn import NonSteerableTurnKind, Turn, TurnStartParams
 from workers import birth, changes, verdict, wording
 from workers.history import ABORTED, message
 from workers.mailbox import serves
-from workers.turn import RunningTurn
+from workers.running import RunningTurn
 
 if TYPE_CHECKING:
     from workers.thread import LoadedThread

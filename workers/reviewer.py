@@ -24,8 +24,8 @@ from workers import record
 from workers.conversation import Conversation
 from workers.provider import ProviderError
 from workers.rollout import Rollout
+from workers.running import RunningTurn
 from workers.thread import LoadedThread
-from workers.turn import RunningTurn
 
 # Who would bring in others, or aims of the conversation.
 WITHOUT = ("multi_agent", "multi_agent_v2", "goals")

@@ -71,6 +71,7 @@ from workers import (
     maintenance,
     orphans,
     review,
+    turn,
     usershell,
 )
 from workers.agents import Agents
@@ -87,15 +88,15 @@ from workers.process import live, reap
 from workers.provider import Provider, Usage
 from workers.questions import Questions
 from workers.rollout import Rollout
+from workers.running import RunningTurn
 from workers.tools.dynamic import DynamicTools
 from workers.tools.sessions import Sessions
-from workers.turn import RunningTurn
 
 P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
 
 # Importing a file enters its handlers.
-SERVING = (agent, birth, elicitation, goal, injection, maintenance, review, usershell)
+SERVING = (agent, birth, elicitation, goal, injection, maintenance, review, turn, usershell)
 
 _encode = msgspec.json.Encoder().encode
 

@@ -19,10 +19,10 @@ from sandbox import plan
 from workers.history import message
 from workers.mailbox import serves
 from workers.process import Process
+from workers.running import RunningTurn
 from workers.tools.execution import Execution
 from workers.tools.output import command_report
 from workers.tools.running import KILLED, Command, shell, unstartable
-from workers.turn import RunningTurn
 from workers.variables import variables
 
 if TYPE_CHECKING:
