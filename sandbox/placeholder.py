@@ -19,6 +19,7 @@ from protocol.placeholder import MODE, is_placeholder
 _notes: int | None = None  # a file without a name, for those that are forked from here
 _noted: set[str] = set()
 
+CLOSING = "placeholders"  # the thread that closes them
 _ATTEMPTS = 50
 _PAUSE_SECONDS = 0.001
 
@@ -67,7 +68,7 @@ def release(*held: tuple[str, int]) -> None:
             os.close(descriptor)
     if gone:  # it is here that the disk gives up the folder: 4 ms each, where its journal is busy
         try:
-            threading.Thread(target=_close, args=(gone,), daemon=True).start()
+            threading.Thread(target=_close, args=(gone,), name=CLOSING, daemon=True).start()
         except RuntimeError:  # out of threads
             _close(gone)
 

@@ -2,12 +2,13 @@
 
 import errno
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from protocol.policy import ReadOnly, WorkspaceWrite
-from sandbox import Unenforceable, plan
+from sandbox import Unenforceable, placeholder, plan
 from sandbox.probe import Bubblewrap, Missing, bubblewrap, host
 
 FOUND = Bubblewrap("/usr/bin/bwrap", binds_descriptors=True)
@@ -133,6 +134,9 @@ def test_no_descriptor_stays_open(work):
     (work / ".git").symlink_to("x")
     with pytest.raises(Unenforceable):
         words(work, WorkspaceWrite())
+    for thread in threading.enumerate():
+        if thread.name == placeholder.CLOSING:
+            thread.join(5)
     assert descriptors() == before
 
 

@@ -17,7 +17,7 @@ from supervisor.commands import WORKERS, Commands
 from supervisor.connection import Connection
 from supervisor.spawned import Spawned
 
-CHUNK = b"x" * (64 << 10)
+CHUNK = b"x" * Spawned.GRANT_BYTES
 
 
 class Worker:
