@@ -199,6 +199,9 @@ class Agents:
         except BaseException:
             self._trees.pop(spec.thread_id, None)
             raise
+        if parent.ending:  # it has been closed meanwhile, and would leave this one to nobody
+            self.host.threads.dismiss(child)
+            raise _not_found(parent.id)
         for client in parent.subscribers:
             child.subscribe(client)
         return child

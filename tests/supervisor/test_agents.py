@@ -141,6 +141,20 @@ async def test_errands_of_a_worker_are_done_in_their_order(stage, client):
     assert Agent(CHILD, "shutdown") in heard
 
 
+async def test_a_thread_that_is_being_closed_starts_nothing_more(stage, client):
+    """Ours: nobody would know of it."""
+    loaded, parent = await stage.load(client)
+    loaded.ending = True
+    await parent.say(start())
+    await until(lambda: len(stage.births.played) == 2)
+    child = stage.births.played[-1]
+    while not isinstance(await child.hear(), Bye):
+        pass
+    child.die()
+
+    assert stage.threads.get(CHILD) is None
+
+
 @pytest.mark.parametrize("errand", [TellAgent(9, OTHER, b"{}"), CloseAgent(9, OTHER)])
 async def test_a_worker_reaches_no_thread_but_its_agents(stage, client, errand):
     """Ours: any other may be somebody else's."""
