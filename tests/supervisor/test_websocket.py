@@ -110,8 +110,9 @@ async def test_a_client_that_stays_behind_is_closed_with_1013(monkeypatch):
     monkeypatch.setattr(websocket, "OVERRUN_SECONDS", 0.01)
     host = Host(limit=1 << 20)
     async with served(host) as port, client(port) as slow:
+        (theirs,) = host.clients
         for _ in range(12):  # beyond the socket buffers and what the client takes in unasked
-            host.clients[0].send(b"x" * (1 << 20))
+            theirs.send(b"x" * (1 << 20))
             await trio.testing.wait_all_tasks_blocked()
         await host.given_up.wait()
         with pytest.raises(ConnectionClosed) as caught:
