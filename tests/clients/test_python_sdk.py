@@ -123,7 +123,7 @@ with Codex(config) as codex:
         "account": [None, False],
         "models": ["gpt-5.5"],
         "threads": [True],
-        "turns": [2],
+        "turns": [3],
         "unknown": [],
     }
 

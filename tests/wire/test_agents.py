@@ -193,7 +193,7 @@ async def test_what_the_user_says_ends_the_wait(connect_stdio, provider):
     go.set()
 
     assert json.loads(came_to(provider)[-1])["status"] == {}
-    assert words(provider.requests[-1])[-1] == "hurry"
+    assert words(asked_in(provider, "Hello"))[-1] == "hurry"
 
 
 async def test_input_that_interrupts_begins_anew(connect_stdio, provider):
@@ -240,6 +240,7 @@ async def test_agents_are_listed_apart_with_what_they_are(connect_stdio, provide
     """Observed: only who asks for them sees them."""
     provider.says(spawn(agent_type="explorer"))
     provider.says(wait())
+    provider.says("found it", to="task")
     client = await connect_stdio()
     thread = await client.start()
     await client.begin(thread)
@@ -265,6 +266,7 @@ async def test_an_agent_is_what_its_role_says(connect_stdio, provider, home):
         file.write('nickname_candidates = ["Zed"]\n')
     provider.says(spawn(agent_type="reviewer"))
     provider.says(wait())
+    provider.says("found it", to="task")
     client = await connect_stdio()
     thread = await client.start()
     await client.begin(thread)

@@ -234,11 +234,12 @@ async def test_a_review_reads_back_as_one_turn(connect, provider, repository):
     assert [type(item).__name__ for item in turn.items] == [
         "EnteredReviewMode",
         "UserMessage",
+        "CommandExecution",
         "AgentMessage",
         "ExitedReviewMode",
         "AgentMessage",
     ]
-    assert turn.items[3].review == text
+    assert turn.items[4].review == text
     assert resumed.thread.turns == read.thread.turns
     assert reviewer.source == NamedSource(sub_agent="review")
     assert [shown.id for shown in (await client.call(THREAD_LIST, ThreadListParams())).data] == [
