@@ -29,6 +29,7 @@ class Hunt:
         self.query = query
         self.seen = 0  # of all paths
         self._atoms = parse(query)
+        self._counting = [atom for atom in self._atoms if not atom.negative]
         self._best: list[Ranked] = []
         self._matching: list[int] = []
         self._scored = 0  # of those that match
@@ -68,17 +69,15 @@ class Hunt:
     def _score(self, paths: Paths) -> None:
         some = self._matching[self._scored : self._scored + SCORED]
         self._scored += len(some)
-        ranked = [(-self._match(paths, at)[0], len(paths.letters[at]), at) for at in some]
+        scores = [0] * len(some)
+        for atom in self._counting:
+            form = _form(atom, paths)
+            for n, at in enumerate(some):
+                scores[n] += atom.score(paths.letters[at], form[at])
+        ranked = [
+            (-score, len(paths.letters[at]), at) for score, at in zip(scores, some, strict=True)
+        ]
         self._best = nsmallest(FOUND, self._best + ranked)
-
-    def _match(self, paths: Paths, at: int) -> tuple[int, list[int]]:
-        score, indices = 0, set[int]()
-        for atom in self._atoms:
-            if not atom.negative:
-                match = atom.match(paths.letters[at], _form(atom, paths)[at])
-                score += match.score
-                indices.update(match.indices)
-        return score, sorted(indices)
 
     def results(self, paths: Paths, roots: list[Root]) -> list[FuzzyFileSearchResult]:
         """The best, by score and path; of equal ones the shortest have been chosen."""
@@ -92,7 +91,7 @@ class Hunt:
         return sorted(found, key=lambda result: (-result.score, result.path))
 
     def _result(self, paths: Paths, roots: list[Root], at: int) -> FuzzyFileSearchResult:
-        score, indices = self._match(paths, at)
+        matches = [atom.match(paths.letters[at], _form(atom, paths)[at]) for atom in self._counting]
         root, is_folder = divmod(paths.kinds[at], 2)
         path = paths.paths[at]
         return FuzzyFileSearchResult(
@@ -100,8 +99,8 @@ class Hunt:
             path=path,
             match_type="directory" if is_folder else "file",
             file_name=os.path.basename(path),
-            score=score,
-            indices=indices,
+            score=sum(match.score for match in matches),
+            indices=sorted({place for match in matches for place in match.indices}),
         )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from workers.paths import form, graphemes
-from workers.score import Match, best_run, fuzzy, run
+from workers.score import Match, best_run, fuzzy, fuzzy_score, run
 
 Kind = Literal["fuzzy", "substring", "prefix", "postfix", "exact"]
 WORDS = re.compile(r"(?:\\.|\S)+")
@@ -47,11 +47,15 @@ class Atom:
     def top(self) -> Callable[[str], object] | None:
         """True of paths that no other can be better than; None when that cannot be told.
 
-        That is the word at the start of a name: no bonus is above that, and no gap costs.
+        That is the word at the start of a name: no bonus is above that, and no gap costs.  A single
+        letter must not be at the start of another word before (see `best_run`).
         """
-        if self.negative or self.kind not in {"fuzzy", "substring"} or not self.needle[0].isalnum():
+        if self.negative or self.kind != "fuzzy" or not self.needle[0].isalnum():
             return None
-        return re.compile(r"(?:\A|/)" + re.escape(self.needle)).search
+        needle = re.escape(self.needle)
+        if len(self.needle) > 1:
+            return re.compile(rf"(?:\A|/){needle}").search
+        return re.compile(rf"(?:\A|(?:[^{needle}]|(?<=[^\W_]){needle})*+(?<=/)){needle}").match
 
     def match(self, letters: str, path: str) -> Match:
         """Of a path that matches; `path` is the form to compare with, `letters` the original."""
@@ -65,6 +69,12 @@ class Atom:
                 return run(letters, len(letters) - size, size)
             case "prefix" | "exact":
                 return run(letters, 0, size)
+
+    def score(self, letters: str, path: str) -> int:
+        """The same without the letters that match, which are wanted of few."""
+        if self.kind == "fuzzy":
+            return fuzzy_score(letters, path, self.needle)
+        return self.match(letters, path).score
 
 
 def parse(query: str) -> list[Atom]:

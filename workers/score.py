@@ -73,10 +73,11 @@ def run(letters: str, at: int, size: int) -> Match:
 
 
 def best_run(letters: str, path: str, needle: str) -> Match:
-    """Of the place that begins best, the first of them."""
+    """Of the place that begins best, the first of them.  At a word's start nucleo looks no
+    further, though the start of a name is better still."""
     best, best_at = -1, 0
     at = path.find(needle)
-    while at >= 0:
+    while at >= 0 and best < BOUNDARY:
         if (here := bonus(letters, at)) > best:
             best, best_at = here, at
         at = path.find(needle, at + 1)
@@ -97,15 +98,27 @@ class _Row(NamedTuple):
 
 
 def fuzzy(letters: str, path: str, needle: str) -> Match:
-    """The best of all ways; raises ValueError when there is none."""
+    """The best of all ways through a path that has the letters in this order."""
     if len(needle) == 1:
         return best_run(letters, path, needle)
-    rows = [_first_row(letters, path, needle[0])]
-    for letter in needle[1:]:
-        rows.append(_next_row(rows[-1], letters, path, letter))
+    rows = _rows(letters, path, needle)
     scores = rows[-1].scores
     best = max(scores)
     return Match(best, _way(rows, len(scores) - 1 - scores[::-1].index(best)))
+
+
+def fuzzy_score(letters: str, path: str, needle: str) -> int:
+    """The same without the way."""
+    if len(needle) == 1:
+        return best_run(letters, path, needle).score
+    return max(_rows(letters, path, needle)[-1].scores)
+
+
+def _rows(letters: str, path: str, needle: str) -> list[_Row]:
+    rows = [_first_row(letters, path, needle[0])]
+    for letter in needle[1:]:
+        rows.append(_next_row(rows[-1], letters, path, letter))
+    return rows
 
 
 def _first_row(letters: str, path: str, letter: str) -> _Row:
@@ -119,29 +132,38 @@ def _first_row(letters: str, path: str, letter: str) -> _Row:
 
 
 def _next_row(row: _Row, letters: str, path: str, letter: str) -> _Row:
-    """Each place is reached with a gap, from the best place so far, or without one."""
+    """Each place is reached with a gap, from the best place so far, or without one.
+
+    It runs for every letter of every path that is scored, so it makes no calls of its own.
+    """
+    before, before_scores, before_leads, _ = row
     places, scores, leads, backs = next_row = _Row([], [], [], [])
-    reach, reached_from, known, count = 0, -1, 0, len(row.places)
-    at = path.find(letter, row.places[0] + 1) if count else -1
+    reach, reached_from, known, count = 0, -1, 0, len(before)
+    bonuses, find = _BONUSES, path.find
+    at = find(letter, before[0] + 1)
     while at >= 0:
-        while known < count and row.places[known] < at - 1:
-            if (value := row.scores[known] + row.places[known]) > reach:
+        last = at - 1
+        while known < count and (place := before[known]) < last:
+            if (value := before_scores[known] + place) > reach:
                 reach, reached_from = value, known
             known += 1
-        here = lead = bonus(letters, at)
-        score, back = max(reach - at - GAP + 2, 0) + here, reached_from
-        if known < count and row.places[known] == at - 1:
-            inherited = max(row.leads[known], CONSECUTIVE)
-            if here >= BOUNDARY:
-                inherited = max(inherited, here)
-            together = row.scores[known] + max(inherited, here)
+        here = lead = bonuses[letters[last : at + 1]]
+        apart = reach - last - GAP + 1
+        score, back = (apart if apart > 0 else 0) + here, reached_from
+        if known < count and before[known] == last:
+            inherited = before_leads[known]
+            if inherited < CONSECUTIVE:
+                inherited = CONSECUTIVE
+            if here >= BOUNDARY and here > inherited:
+                inherited = here
+            together = before_scores[known] + (inherited if inherited > here else here)
             if together > score or back < 0:
                 score, lead, back = together, inherited, known
         places.append(at)
         scores.append(score + LETTER)
         leads.append(lead)
         backs.append(back)
-        at = path.find(letter, at + 1)
+        at = find(letter, at + 1)
     return next_row
 
 
