@@ -4,19 +4,21 @@ bench/run search [--reference PATH] [--server CMD] [--rounds N] [--files N]
 """
 
 import argparse
+import re
 import threading
 import time
 from pathlib import Path
 
 from bench.client import Figures, Home, Server, Socket, alternate, arguments, median_ms, provider
 
-WORDS = (
+WORDS = re.findall(
+    r"\w+",
     "account action agent api app auth cache client command common config context core data "
     "event file filter form handler index item list loader main manager message model module "
     "node option page parser path plugin process query reader render request response result "
     "route schema server service session socket state store stream string table task test thread "
-    "token tool tree type user util value view widget window worker"
-).split()  # noqa: SIM905
+    "token tool tree type user util value view widget window worker",
+)
 ENDINGS = ("py", "ts", "tsx", "rs", "go", "md", "json", "html")
 IN_FOLDER = 20
 TYPED = "model", "sestok", "usrvw", "thread rs"

@@ -5,6 +5,7 @@ would need a thread for each change of what is watched, and inotify-simple start
 """
 
 import ctypes
+import errno
 import os
 import struct
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class Inotify:
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
+        if not hasattr(self._libc, "inotify_init1"):
+            raise OSError(errno.ENOSYS, "this system has no inotify; Linux has")
         self.descriptor = self._check(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
 
     def add(self, path: bytes) -> int:

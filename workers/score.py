@@ -149,14 +149,13 @@ def _next_row(row: _Row, letters: str, path: str, letter: str) -> _Row:
             known += 1
         here = lead = bonuses[letters[last : at + 1]]
         apart = reach - last - GAP + 1
-        score, back = (apart if apart > 0 else 0) + here, reached_from
+        score, back = (max(0, apart)) + here, reached_from
         if known < count and before[known] == last:
             inherited = before_leads[known]
-            if inherited < CONSECUTIVE:
-                inherited = CONSECUTIVE
+            inherited = max(inherited, CONSECUTIVE)
             if here >= BOUNDARY and here > inherited:
                 inherited = here
-            together = before_scores[known] + (inherited if inherited > here else here)
+            together = before_scores[known] + (max(here, inherited))
             if together > score or back < 0:
                 score, lead, back = together, inherited, known
         places.append(at)

@@ -87,7 +87,7 @@ async def test_nonsense_is_refused_and_the_connection_goes_on(connect_stdio, pro
         INVALID_REQUEST,
         "fs/writeFile requires valid base64 dataBase64: Invalid symbol 64, offset 0.",
     )
-    assert sorted(os.listdir(project)) == ["fifo", "loop"]
+    assert sorted(path.name for path in project.iterdir()) == ["fifo", "loop"]
 
 
 async def test_a_large_file_is_read_whole_and_a_larger_one_refused(connect, project):
