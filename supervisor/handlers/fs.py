@@ -1,14 +1,13 @@
 """`fs/*`: files for editors, in threads, so that a slow disk holds up nobody else."""
 
 import os
-from base64 import b64encode
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
 import trio
 
-from protocol import payload
+from protocol import chunk
 from protocol.errors import invalid
 from protocol.fs import (
     FsCopyParams,
@@ -68,7 +67,9 @@ async def read_file(_: Host, client: Connection, params: FsReadFileParams) -> Fs
             data = await _short(partial(disk.read, path, most))
     if data is None:
         raise invalid(f"file is too large to read: limit is {most} bytes")
-    return FsReadFileResponse(b64encode(data).decode())
+    from pybase64 import b64encode_as_string  # noqa: PLC0415 - ten times as fast, and seldom used
+
+    return FsReadFileResponse(b64encode_as_string(data))
 
 
 @serves(FS_WRITE_FILE)
@@ -77,7 +78,7 @@ async def write_file(
 ) -> FsWriteFileResponse:
     path = _path(params.path)
     try:
-        data = payload.decode(params.data_base64)
+        data = chunk.plain(params.data_base64)
     except ValueError as error:
         raise invalid(f"fs/writeFile requires valid base64 dataBase64: {error}") from None
     await _short(partial(replacing.write, path, data))
