@@ -63,6 +63,36 @@ class StartCommands(Frame):
     """Be a command worker: each call is a `Spawn`, or a `Call` about an earlier one."""
 
 
+class StartSearches(Frame):
+    """Be a search worker: each call is a `Find`, or a `Query` about a session that one began."""
+
+
+class Root(Struct, array_like=True):
+    """A folder to search, as the client has named it and where it is."""
+
+    name: str
+    path: str
+
+
+class Find(Frame):
+    """Look for files.  Without a session `query` is answered with a reply.
+
+    With one, what is in the folders is kept for queries; events carry `n` and name the session.
+    """
+
+    n: int
+    roots: list[Root]
+    query: str = ""
+    session: str | None = None
+
+
+class Query(Frame):
+    """Session `n` has another query."""
+
+    n: int
+    text: str
+
+
 class Spawn(Frame):
     """Start a process of a client's own.  `n` is the call, and from then on names the process.
 
@@ -266,8 +296,9 @@ class Log(Frame):
 Errand = StartAgent | TellAgent | ResumeAgent | CloseAgent
 """What a worker asks of the supervisor, answered by Reply or Failed with the same `n`."""
 
-Birth = StartThread | StartCommands | Spawn | Taken
-Down = Birth | Call | Answered | Refused | Reply | Failed | Agent | Cancel | Update | Rest | Bye
+Birth = StartThread | StartCommands | StartSearches
+Order = Spawn | Taken | Find | Query | Call
+Down = Birth | Order | Answered | Refused | Reply | Failed | Agent | Cancel | Update | Rest | Bye
 Up = Hello | Reply | Failed | Ask | Withdrawn | Event | State | Agent | Errand | Log
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -12,6 +12,8 @@ from protocol import (
     command,
     config,
     dynamic,
+    fs,
+    fuzzy,
     goal,
     hook,
     initialize,
@@ -188,6 +190,43 @@ PROCESS_KILL = request(
     "process/kill", process.ProcessKillParams, process.ProcessKillResponse, experimental=True
 )
 
+# ---- requests: files, without a sandbox
+
+FS_READ_FILE = request("fs/readFile", fs.FsReadFileParams, fs.FsReadFileResponse)
+FS_WRITE_FILE = request("fs/writeFile", fs.FsWriteFileParams, fs.FsWriteFileResponse)
+FS_CREATE_DIRECTORY = request(
+    "fs/createDirectory", fs.FsCreateDirectoryParams, fs.FsCreateDirectoryResponse
+)
+FS_GET_METADATA = request("fs/getMetadata", fs.FsGetMetadataParams, fs.FsGetMetadataResponse)
+FS_READ_DIRECTORY = request(
+    "fs/readDirectory", fs.FsReadDirectoryParams, fs.FsReadDirectoryResponse
+)
+FS_REMOVE = request("fs/remove", fs.FsRemoveParams, fs.FsRemoveResponse)
+FS_COPY = request("fs/copy", fs.FsCopyParams, fs.FsCopyResponse)
+FS_WATCH = request("fs/watch", fs.FsWatchParams, fs.FsWatchResponse)
+FS_UNWATCH = request("fs/unwatch", fs.FsUnwatchParams, fs.FsUnwatchResponse)
+FUZZY_FILE_SEARCH = request(
+    "fuzzyFileSearch", fuzzy.FuzzyFileSearchParams, fuzzy.FuzzyFileSearchResponse
+)
+FUZZY_FILE_SEARCH_SESSION_START = request(
+    "fuzzyFileSearch/sessionStart",
+    fuzzy.FuzzyFileSearchSessionStartParams,
+    fuzzy.FuzzyFileSearchSessionStartResponse,
+    experimental=True,
+)
+FUZZY_FILE_SEARCH_SESSION_UPDATE = request(
+    "fuzzyFileSearch/sessionUpdate",
+    fuzzy.FuzzyFileSearchSessionUpdateParams,
+    fuzzy.FuzzyFileSearchSessionUpdateResponse,
+    experimental=True,
+)
+FUZZY_FILE_SEARCH_SESSION_STOP = request(
+    "fuzzyFileSearch/sessionStop",
+    fuzzy.FuzzyFileSearchSessionStopParams,
+    fuzzy.FuzzyFileSearchSessionStopResponse,
+    experimental=True,
+)
+
 # ---- requests: what clients ask on their way
 
 MODEL_LIST = request("model/list", model.ModelListParams, model.ModelListResponse)
@@ -313,6 +352,13 @@ COMMAND_EXEC_OUTPUT_DELTA = notify(
 )
 PROCESS_OUTPUT_DELTA = notify("process/outputDelta", process.ProcessOutputDeltaNotification)
 PROCESS_EXITED = notify("process/exited", process.ProcessExitedNotification)
+FS_CHANGED = notify("fs/changed", fs.FsChangedNotification)
+FUZZY_FILE_SEARCH_SESSION_UPDATED = notify(
+    "fuzzyFileSearch/sessionUpdated", fuzzy.FuzzyFileSearchSessionUpdatedNotification
+)
+FUZZY_FILE_SEARCH_SESSION_COMPLETED = notify(
+    "fuzzyFileSearch/sessionCompleted", fuzzy.FuzzyFileSearchSessionCompletedNotification
+)
 FILE_CHANGE_PATCH_UPDATED = notify(
     "item/fileChange/patchUpdated", item.FileChangePatchUpdatedNotification
 )

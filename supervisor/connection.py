@@ -40,6 +40,8 @@ class Connection:
     experimental: bool = False
     opted_out: frozenset[str] = frozenset()
     in_flight: int = 0
+    large: trio.Lock = field(default_factory=trio.Lock)
+    """Held while an answer of many megabytes is made: one at a time, or they fill the memory."""
     _following: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
     overrun: trio.Event = field(default_factory=trio.Event)
     """Set when the client has let its outbox fill up; a transport with other clients closes it."""

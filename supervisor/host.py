@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from supervisor.asks import Asks
     from supervisor.commands import Commands
     from supervisor.config import Config
+    from supervisor.searches import Searches
     from supervisor.store import Store
     from supervisor.threads import Threads
+    from supervisor.watches import Watches
 
 
 @dataclass(eq=False)
@@ -27,6 +29,8 @@ class Host:
     asks: "Asks"
     commands: "Commands"
     agents: "Agents"
+    watches: "Watches"
+    searches: "Searches"
     clients: set[Connection] = field(default_factory=set[Connection])
     in_flight: int = 0
     """Requests of all clients, gone ones too, that wait for an answer."""

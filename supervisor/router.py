@@ -32,6 +32,8 @@ from supervisor.handlers import (
     account,
     command,
     config,
+    fs,
+    fuzzy,
     goal,
     hook,
     initialize,
@@ -57,6 +59,8 @@ SERVING = (
     account,
     command,
     config,
+    fs,
+    fuzzy,
     goal,
     hook,
     initialize,
@@ -110,6 +114,8 @@ class Router:
         self._host.clients.discard(client)
         self._host.threads.left(client)
         self._host.commands.left(client)
+        self._host.watches.left(client)
+        self._host.searches.left(client)
 
     def _route(self, client: Connection, request: Request) -> None:
         row = REQUESTS.get(request.method)

@@ -23,10 +23,12 @@ from supervisor.connection import Connection, Form
 from supervisor.host import Host
 from supervisor.options import VERSION, Options, Refused, Stdio, Tcp, Unix, codex_home
 from supervisor.router import Router
+from supervisor.searches import Searches
 from supervisor.stdio import Wire, claim, serve_stdio
 from supervisor.store import Store
 from supervisor.threads import Threads
 from supervisor.transport import Door
+from supervisor.watches import Watches
 from supervisor.worker import NurseryProcess
 
 DRAIN_SECONDS = 600.0  # a running turn may take this long to finish after the first signal
@@ -95,6 +97,7 @@ class _Server:
         threads = Threads(births, tasks, self._config.unload_grace_seconds())
         commands = Commands(births, tasks)
         agents = Agents(tasks, self._config.max_agents())
+        searches = Searches(births, tasks)
         store = Store(self._home)
         host = threads.host = agents.host = Host(
             home=self._home,
@@ -105,6 +108,8 @@ class _Server:
             asks=Asks(),
             commands=commands,
             agents=agents,
+            watches=Watches(tasks),
+            searches=searches,
         )
         await store.open(tasks)
         try:
@@ -114,6 +119,7 @@ class _Server:
                 async with trio.open_nursery() as ending:
                     ending.start_soon(threads.unload_all)
                     ending.start_soon(commands.close)
+                    ending.start_soon(searches.close)
                 await store.close()
 
     async def _serve(self, hall: Hall, threads: Threads, signals: AsyncIterator[int]) -> None:

@@ -22,7 +22,6 @@ from protocol.frames import (
     Answered,
     Bye,
     Call,
-    Cancel,
     Down,
     Event,
     Failed,
@@ -31,11 +30,10 @@ from protocol.frames import (
     Refused,
     Reply,
     Rest,
-    Spawn,
     StartCommands,
+    StartSearches,
     StartThread,
     State,
-    Taken,
     Update,
 )
 from protocol.methods import (
@@ -147,7 +145,7 @@ class LoadedThread:
                 self._update(name, path)
             case Rest():
                 self.pursuit.ends = True
-            case Cancel() | Bye() | StartThread() | StartCommands() | Spawn() | Taken():
+            case _:
                 pass  # the business of whoever reads the link
 
     def _call(self, n: int, method: str, params: bytes) -> None:
@@ -358,6 +356,10 @@ async def serve(link: Link) -> None:
                     await _be(frame, link, incoming, nursery)
                 case StartCommands():
                     await command.be(link, incoming, nursery)
+                case StartSearches():
+                    from workers import search  # noqa: PLC0415 - one worker of all needs it
+
+                    await search.be(link, incoming, nursery)
                 case _:
                     pass  # nobody has been born to hear it
             break

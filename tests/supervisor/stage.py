@@ -130,10 +130,19 @@ class Stage:
         self.nursery = nursery
         self.births = Births()
         self.threads = Threads(self.births, nursery, grace_seconds)
-        commands = SimpleNamespace(left=lambda client: None)
+        nothing = SimpleNamespace(left=lambda client: None)
         self.agents = Agents(nursery)
         self.host = self.threads.host = self.agents.host = Host(
-            Path("/h"), "0", None, Store(), self.threads, Asks(), commands, self.agents
+            home=Path("/h"),
+            version="0",
+            config=None,
+            store=Store(),
+            threads=self.threads,
+            asks=Asks(),
+            commands=nothing,
+            agents=self.agents,
+            watches=nothing,
+            searches=nothing,
         )
         self.router = Router(self.host, nursery)
 
