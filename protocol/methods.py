@@ -15,6 +15,7 @@ from protocol import (
     fs,
     fuzzy,
     goal,
+    guardian,
     hook,
     initialize,
     item,
@@ -92,6 +93,12 @@ THREAD_INJECT_ITEMS = request(
     "thread/inject_items",
     maintenance.ThreadInjectItemsParams,
     maintenance.ThreadInjectItemsResponse,
+    by="thread_id",
+)
+THREAD_APPROVE_GUARDIAN_DENIED_ACTION = request(
+    "thread/approveGuardianDeniedAction",
+    guardian.ThreadApproveGuardianDeniedActionParams,
+    guardian.ThreadApproveGuardianDeniedActionResponse,
     by="thread_id",
 )
 THREAD_ROLLBACK = request(
@@ -362,6 +369,13 @@ FUZZY_FILE_SEARCH_SESSION_COMPLETED = notify(
 FILE_CHANGE_PATCH_UPDATED = notify(
     "item/fileChange/patchUpdated", item.FileChangePatchUpdatedNotification
 )
+AUTO_APPROVAL_REVIEW_STARTED = notify(
+    "item/autoApprovalReview/started", guardian.ItemGuardianApprovalReviewStartedNotification
+)
+AUTO_APPROVAL_REVIEW_COMPLETED = notify(
+    "item/autoApprovalReview/completed", guardian.ItemGuardianApprovalReviewCompletedNotification
+)
+GUARDIAN_WARNING = notify("guardianWarning", guardian.GuardianWarningNotification)
 
 # Told to every client, subscribed or not (observed); everything else goes to subscribers.
 BROADCAST = frozenset(

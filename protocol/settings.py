@@ -80,6 +80,8 @@ class Settings(Struct, kw_only=True):
     """Who reviews; the thread's own model unless named."""
     approval_policy: AskForApproval = "on-request"
     approvals_reviewer: ApprovalsReviewer = "user"
+    guardian_policy: str | None = None
+    """What the user wants of a reviewing model, beside our own policy."""
     sandbox_policy: SandboxPolicy = field(default_factory=DangerFullAccess)
     permission_profile: PermissionProfile | None = None
     active_permission_profile: ActivePermissionProfile | None = None

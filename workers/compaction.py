@@ -104,7 +104,7 @@ def spoken(items: list[Item]) -> list[str]:
     kept: list[str] = []
     room = KEPT_TOKENS * tokens.BYTES_PER_TOKEN
     for item in reversed(items):
-        text = _own_words(item)
+        text = own_words(item)
         if not text:
             continue
         data = text.encode()
@@ -116,7 +116,7 @@ def spoken(items: list[Item]) -> list[str]:
     return kept[::-1]
 
 
-def _own_words(item: Item) -> str:
+def own_words(item: Item) -> str:
     if item.get("role") != "user" or message_text(item).startswith(CONTEXT):
         return ""
     texts = [part.get("text", "") for part in parts(item)]

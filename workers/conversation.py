@@ -142,6 +142,7 @@ class Conversation:
             instructions=context.base_instructions(turn.settings),
             window=thread.window,
             output_schema=turn.params.output_schema,
+            strict_schema=turn.strict_schema,
             client_metadata=turn.params.responsesapi_client_metadata,
             started_at_ms=turn.started_at_ms,
         )

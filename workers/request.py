@@ -14,7 +14,7 @@ from protocol.agent import spawn_of
 from protocol.catalogue import ModelInfo, describe
 from protocol.policy import DangerFullAccess, ExternalSandbox, SandboxPolicy
 from protocol.settings import Settings
-from protocol.thread import NamedSource, Thread
+from protocol.thread import NamedSource, SpawnedSource, Thread
 from workers.provider import ModelRequest
 
 # Experimental features that the provider is told of when they are on, and their default.
@@ -107,8 +107,8 @@ def speaker(thread: Thread) -> dict[str, Any]:
     source, subagent, parent, kind = thread.source, None, None, thread.thread_source
     if (spawn := spawn_of(source)) is not None:
         subagent, parent, kind = "collab_spawn", spawn.parent_thread_id, "subagent"
-    elif isinstance(source, NamedSource) and isinstance(source.sub_agent, str):
-        subagent = source.sub_agent
+    elif isinstance(source, NamedSource):
+        subagent = _name(source)
     return {
         "thread_id": thread.id,
         "session_id": thread.session_id,
@@ -116,6 +116,14 @@ def speaker(thread: Thread) -> dict[str, Any]:
         "subagent": subagent,
         "parent_thread_id": parent,
     }
+
+
+def _name(source: NamedSource) -> str | None:
+    match source.sub_agent:
+        case str(name) | SpawnedSource(other=str(name)):
+            return name
+        case _:
+            return None
 
 
 def sandbox_tag(policy: SandboxPolicy) -> str:

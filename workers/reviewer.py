@@ -18,7 +18,7 @@ from protocol.ids import new_id
 from protocol.item import AgentMessage, TextInput, ThreadItem, UserInput
 from protocol.methods import AGENT_MESSAGE_DELTA
 from protocol.settings import Settings
-from protocol.thread import ActiveStatus, NamedSource, Thread
+from protocol.thread import ActiveStatus, NamedSource, SubAgentSource, Thread
 from protocol.turn import Turn, TurnError, TurnStartParams
 from workers import record
 from workers.conversation import Conversation
@@ -52,13 +52,16 @@ def settings(thread: Settings) -> Settings:
 class Reviewer(LoadedThread):
     """The thread that the reviewing model sees.  It speaks through the thread that it works for."""
 
-    def __init__(self, host: LoadedThread) -> None:
+    def __init__(
+        self, host: LoadedThread, own: Settings, source: SubAgentSource, *, kept: bool = True
+    ) -> None:
+        """`kept` gives it a file, if the host has one."""
         super().__init__(host.spec, host.link, host.nursery)
-        self.settings = settings(host.settings)
+        self.settings = own
         self.provider, self.docs, self.questions = host.provider, host.docs, host.questions
         now = time.time_ns() // 1_000_000
-        self.thread = _described(host.thread, now)
-        if host.rollout is not None:
+        self.thread = _described(host.thread, source, now)
+        if kept and host.rollout is not None:
             meta = record.session_meta(
                 self.thread,
                 self.settings,
@@ -75,7 +78,7 @@ class Reviewer(LoadedThread):
         """Neither is this told (observed)."""
 
 
-def _described(host: Thread, now_ms: int) -> Thread:
+def _described(host: Thread, source: SubAgentSource, now_ms: int) -> Thread:
     return replace(
         host,
         id=new_id(),
@@ -85,7 +88,7 @@ def _described(host: Thread, now_ms: int) -> Thread:
         name=None,
         path=None,
         preview="",
-        source=NamedSource(sub_agent="review"),
+        source=NamedSource(sub_agent=source),
         status=ActiveStatus(active_flags=[]),
         thread_source="subagent",
     )
@@ -128,8 +131,16 @@ class Reading(RunningTurn):
 
 async def review(shown: RunningTurn, prompt: str) -> str | None:
     """The reviewer's last message.  Raises ProviderError, OSError."""
-    reviewer = Reviewer(shown.thread)
-    turn = Reading(reviewer, shown, prompt)
+    reviewer = Reviewer(shown.thread, settings(shown.thread.settings), "review")
+    try:
+        return await work(Reading(reviewer, shown, prompt), shown.thread)
+    finally:
+        if reviewer.rollout is not None:
+            reviewer.rollout.close()
+
+
+async def work(turn: RunningTurn, host: LoadedThread) -> str | None:
+    """A reviewer's turn, to its end; the last message.  Raises ProviderError, OSError."""
     done = turn.snapshot()
     done.status = "interrupted"
     try:
@@ -143,17 +154,15 @@ async def review(shown: RunningTurn, prompt: str) -> str | None:
         with trio.CancelScope(shield=True):
             await turn.sessions.aclose()  # no command outlives the review
         if problem := _finish(turn, done):
-            shown.thread.warn(problem)
+            host.warn(problem)
     return turn.said
 
 
-def _finish(turn: Reading, done: Turn) -> str | None:
+def _finish(turn: RunningTurn, done: Turn) -> str | None:
     """Leave the reviewer's file whole; what went wrong is no harm to the review."""
     rollout = turn.thread.rollout
     if rollout is None:
         return None
     now = time.time_ns() // 1_000_000
     done.completed_at, done.duration_ms = now // 1000, now - turn.started_at_ms
-    problem = rollout.turn_ended(done, last_message=turn.said, first_token_ms=turn.first_token_ms)
-    rollout.close()
-    return problem
+    return rollout.turn_ended(done, last_message=turn.said, first_token_ms=turn.first_token_ms)

@@ -55,6 +55,8 @@ from workers.tools.diff import TurnDiff
 if TYPE_CHECKING:
     from workers.agents import Agents
     from workers.approval import Approvals
+    from workers.approval.review import ReviewRequest
+    from workers.approval.verdict import Verdict
     from workers.elicitation import Elicitations
     from workers.goal import Pursuit
     from workers.network import ThreadNetwork
@@ -73,6 +75,7 @@ class RunningTurn:
     """What its tools and its conversation may do; see `workers.tools.Turn`."""
 
     kind: NonSteerableTurnKind | None = None  # what it is when it takes no input of the user
+    strict_schema = True  # whether the model may leave nothing out of what is asked for
 
     def __init__(self, thread: "LoadedThread", params: TurnStartParams) -> None:
         self.id = new_id()
@@ -90,7 +93,7 @@ class RunningTurn:
         self.said: str | None = None  # the last message of the assistant
         self.first_token_ms: int | None = None
         self.called: Callable[[dict[str, Any]], None]  # set by the conversation
-        self.reports: list[dict[str, Any]] = []  # on the user's own commands, for the model
+        self.reports = thread.guardian.take_overruled()  # on what the user has done, for the model
         self.gives_way = False  # to something else, so its end is nobody's wish
         self._nursery: trio.Nursery | None = None
         self._early: list[Callable[[], Awaitable[None]]] = []
@@ -150,6 +153,9 @@ class RunningTurn:
 
     async def ask(self, row: Method[P, R], params: P) -> R:
         return await self.thread.questions.ask(row, params)
+
+    async def review(self, request: "ReviewRequest") -> "Verdict":
+        return await self.thread.guardian.review(self, request)
 
     def advise(self, text: str, role: Literal["user", "developer"] = "user") -> None:
         self.advice.append((role, text))

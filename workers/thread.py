@@ -78,6 +78,7 @@ from workers.context import Told
 from workers.docs import Docs
 from workers.elicitation import Elicitations
 from workers.goal import Pursuit
+from workers.guardian import Guardian, denial
 from workers.history import History
 from workers.link import Link
 from workers.mailbox import HANDLERS
@@ -94,7 +95,7 @@ P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
 
 # Importing a file enters its handlers.
-SERVING = (agent, birth, elicitation, goal, injection, maintenance, review, turn, usershell)
+SERVING = (agent, birth, denial, elicitation, goal, injection, maintenance, review, turn, usershell)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -129,6 +130,7 @@ class LoadedThread:
         self.questions = Questions(link, self.active)
         self.agents = Agents(self)
         self.duty = agent.duty(spec, link)
+        self.guardian = Guardian(self)
         self._afterwards: list[Callable[[int], None]] = []
 
     # ---- the mailbox
@@ -308,6 +310,7 @@ class LoadedThread:
             await self.turn.ended.wait()
         await self.sessions.aclose()
         self.network.close()
+        self.guardian.close()
         if self.rollout is not None:
             self.rollout.close()
         if self.provider is not None:

@@ -15,8 +15,9 @@ from workers.rulesfile import BadRules
 
 
 class Approvals:
-    def __init__(self, settings: Settings) -> None:
-        self.rules = Rules(str(Path(settings.home, "rules")), settings.rules_folders)
+    def __init__(self, settings: Settings, rules: Rules | None = None) -> None:
+        """`rules` instead of those that the settings lead to."""
+        self.rules = rules or Rules(str(Path(settings.home, "rules")), settings.rules_folders)
         self.grants = Grants()
         self.commands = CommandApprovals(self.rules, self.grants)
         self.patches = PatchApprovals(self.grants)

@@ -5,7 +5,9 @@ An answer may change more than this run: the session's memory, or the user's rul
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
+import msgspec
 import trio
 from msgspec.json import encode
 
@@ -17,12 +19,14 @@ from protocol.approval import (
 )
 from protocol.errors import DECODE_ERRORS
 from protocol.grant import NOTHING, Grant, shown
+from protocol.guardian import GuardianCommandSource, ReviewedCommand
 from protocol.item import CommandAction
 from protocol.methods import COMMAND_APPROVAL, WARNING
 from protocol.permission import AdditionalPermissionProfile
 from protocol.settings import Settings
 from protocol.thread import WarningNotification
 from workers.approval.permission import Grants
+from workers.approval.review import ReviewRequest
 from workers.approval.verdict import Verdict, now_ms
 from workers.bash import Pattern, plain_commands
 from workers.judgement import Judgement, asks_to_retry, judge
@@ -33,7 +37,6 @@ from workers.wording import RULE_ADDED
 
 RETRY = "command failed; retry without sandbox?"
 REJECTED = "rejected by user"
-STRICT = "everything in this turn is to be reviewed"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class CommandRequest:
     justification: str | None = None
     prefix_rule: list[str] | None = None
     tty: bool = False
+    source: GuardianCommandSource = "unifiedExec"
     asking: Callable[[], None] | None = None
 
 
@@ -70,7 +74,7 @@ class CommandApprovals:
         self._rules.refresh()
         found = self._judge(turn.settings, request)
         if self._grants.strict(turn) and found.decision == "allow":
-            found = replace(found, decision="prompt", reason=STRICT)
+            found = replace(found, decision="prompt")
         match found.decision:
             case "forbidden":
                 return Verdict(allowed=False, message=found.reason or REJECTED)
@@ -90,7 +94,7 @@ class CommandApprovals:
         """
         if not first.sandboxed or not asks_to_retry(turn.settings.approval_policy):
             return None
-        if first.agreed and not request.additional:
+        if first.agreed and not request.additional and not self._grants.strict(turn):
             return replace(first, sandboxed=False)
         found = self._judge(turn.settings, request)
         verdict = await self._settle(turn, request, found, reason)
@@ -114,12 +118,14 @@ class CommandApprovals:
     async def _settle(
         self, turn: Turn, request: CommandRequest, found: Judgement, reason: str | None
     ) -> Verdict:
-        """Ask, unless the session has the answer."""
-        key = _key(request)
-        if key in self._session and not self._grants.strict(turn):
+        """Ask, unless the session has the answer.  What a model decides, it decides each time."""
+        key, reviewed = _key(request), self._grants.reviewed(turn)
+        if key in self._session and not reviewed:
             return Verdict(allowed=True, agreed=True)
         if request.asking:
             request.asking()
+        if reviewed:
+            return await turn.review(_to_review(request, reason))
         params = _command_params(turn, request, found, reason or request.justification)
         try:
             answer = await turn.ask(COMMAND_APPROVAL, params)
@@ -163,6 +169,23 @@ class CommandApprovals:
             turn.tell(WARNING, said)
         else:
             turn.advise(RULE_ADDED.format(prefix=encode(prefix).decode()), "developer")
+
+
+def _to_review(request: CommandRequest, reason: str | None) -> ReviewRequest:
+    permissions = "with_additional_permissions" if request.additional else "use_default"
+    planned: dict[str, Any] = {
+        "tool": "exec_command" if request.source == "unifiedExec" else "shell",
+        "command": request.argv,
+        "cwd": request.cwd,
+        "sandbox_permissions": "require_escalated" if request.escalated else permissions,
+        "justification": request.justification,
+        "tty": request.tty,
+    }
+    if request.additional:
+        more = shown(request.additional, AdditionalPermissionProfile)
+        planned["additional_permissions"] = msgspec.to_builtins(more)
+    action = ReviewedCommand(command=request.display, cwd=request.cwd, source=request.source)
+    return ReviewRequest(action, planned, request.call_id, reason)
 
 
 def _key(request: CommandRequest) -> tuple[object, ...]:

@@ -3,15 +3,19 @@
 import os
 from pathlib import Path
 
+import msgspec
+
 from protocol.approval import FileChangeRequestApprovalParams
 from protocol.errors import DECODE_ERRORS
 from protocol.grant import allows
+from protocol.guardian import ReviewedPatch
 from protocol.item import FileUpdateChange, UpdateChange
 from protocol.methods import FILE_CHANGE_APPROVAL
 from protocol.policy import ExactPath, GranularApproval, ReadOnly
 from protocol.profile import entry
 from protocol.settings import Settings
 from workers.approval.permission import Grants
+from workers.approval.review import ReviewRequest
 from workers.approval.verdict import Verdict, now_ms
 from workers.judgement import open_sandbox
 from workers.tools import Turn, TurnAborted, Unasked
@@ -41,7 +45,9 @@ class PatchApprovals:
             return Verdict(allowed=True)
         if refusal := _patch_refusal(settings):
             return Verdict(allowed=False, message=refusal)
-        if files <= self._files and not strict:
+        if self._grants.reviewed(turn):
+            return await turn.review(_to_review(settings, call_id, changes, files))
+        if files <= self._files:
             return Verdict(allowed=True, agreed=True)
         params = FileChangeRequestApprovalParams(
             item_id=call_id, started_at_ms=now_ms(), thread_id=turn.thread_id, turn_id=turn.id
@@ -68,6 +74,19 @@ class PatchApprovals:
         held, at = self._grants.held(turn), places(turn.settings)
         real = (entry(ExactPath(os.path.realpath(file)), "write") for file in files)
         return bool(held) and all(allows(standing(held), one, at) for one in real)
+
+
+def _to_review(
+    settings: Settings, call_id: str, changes: list[FileUpdateChange], files: set[str]
+) -> ReviewRequest:
+    names = sorted(files)
+    planned = {
+        "tool": "apply_patch",
+        "cwd": settings.cwd,
+        "files": names,
+        "changes": msgspec.to_builtins(changes),
+    }
+    return ReviewRequest(ReviewedPatch(settings.cwd, names), planned, call_id)
 
 
 def _files(changes: list[FileUpdateChange], cwd: str) -> set[str]:

@@ -5,8 +5,11 @@ Nothing of it outlives the loaded thread: what was granted in a conversation is 
 
 from dataclasses import dataclass
 
+import msgspec
+
 from protocol.errors import DECODE_ERRORS
 from protocol.grant import NOTHING, Grant, answered, merged, shown, within
+from protocol.guardian import ReviewedPermissions
 from protocol.methods import PERMISSIONS_APPROVAL
 from protocol.permission import (
     PermissionGrantScope,
@@ -15,6 +18,7 @@ from protocol.permission import (
     RequestPermissionProfile,
 )
 from protocol.policy import AskForApproval, GranularApproval
+from workers.approval.review import ReviewRequest, decides
 from workers.approval.verdict import now_ms
 from workers.tools import Turn, Unasked
 from workers.widening import places
@@ -43,10 +47,24 @@ class Grants:
     def strict(self, turn: Turn) -> bool:
         return self._strict and turn.id == self._turn_id
 
+    def reviewed(self, turn: Turn) -> bool:
+        """Whether a model decides on what the turn does, and not the user (observed: the strict
+        review that a user can grant permissions for is the model's too)."""
+        return self.strict(turn) or decides(turn.settings)
+
     async def request(self, turn: Turn, call_id: str, asked: Grant, reason: str | None) -> Answer:
         """Ask, and keep what was granted; no more than was asked for ever is."""
         if not _may_ask(turn.settings.approval_policy):
             return Answer()
+        if decides(turn.settings):
+            verdict = await turn.review(_to_review(call_id, asked, reason))
+            answer = Answer(asked) if verdict.allowed else Answer()
+        else:
+            answer = await self._ask(turn, call_id, asked, reason)
+        self._keep(turn, answer)
+        return answer
+
+    async def _ask(self, turn: Turn, call_id: str, asked: Grant, reason: str | None) -> Answer:
         params = PermissionsRequestApprovalParams(
             cwd=turn.settings.cwd,
             item_id=call_id,
@@ -57,11 +75,9 @@ class Grants:
             reason=reason,
         )
         try:
-            answer = _read(await turn.ask(PERMISSIONS_APPROVAL, params), turn, asked)
+            return _read(await turn.ask(PERMISSIONS_APPROVAL, params), turn, asked)
         except (Unasked, ValueError, *DECODE_ERRORS):  # whatever it was, it was no yes (observed)
             return Answer()
-        self._keep(turn, answer)
-        return answer
 
     def _keep(self, turn: Turn, answer: Answer) -> None:
         if answer.scope == "session":
@@ -71,6 +87,16 @@ class Grants:
             self._turn_id, self._turn, self._strict = turn.id, NOTHING, False
         self._turn = merged(self._turn, answer.granted)
         self._strict = self._strict or (answer.strict and bool(answer.granted))
+
+
+def _to_review(call_id: str, asked: Grant, reason: str | None) -> ReviewRequest:
+    permissions = shown(asked, RequestPermissionProfile)
+    planned = {
+        "tool": "request_permissions",
+        "permissions": msgspec.to_builtins(permissions),
+        "reason": reason,
+    }
+    return ReviewRequest(ReviewedPermissions(permissions, reason), planned, call_id)
 
 
 def _may_ask(policy: AskForApproval) -> bool:

@@ -9,7 +9,8 @@ from typing import Literal
 class Verdict:
     """`message` is for the model and `status` for the item, when it is not allowed.
 
-    `asked` says that a question was sent, `agreed` that the user said yes, now or earlier.
+    `asked` says that a question was sent, `agreed` that the user said yes, now or earlier, and
+    `reviewed` that a model has decided instead.
     """
 
     allowed: bool
@@ -18,6 +19,7 @@ class Verdict:
     status: Literal["declined", "failed"] = "declined"
     asked: bool = False
     agreed: bool = False
+    reviewed: bool = False
 
 
 def now_ms() -> int:

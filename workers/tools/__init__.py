@@ -17,6 +17,8 @@ from protocol.settings import Settings
 if TYPE_CHECKING:
     from workers.agents import Agents
     from workers.approval import Approvals
+    from workers.approval.review import ReviewRequest
+    from workers.approval.verdict import Verdict
     from workers.elicitation import Elicitations
     from workers.goal import Pursuit
     from workers.network import ThreadNetwork
@@ -93,6 +95,10 @@ class Turn(Protocol):
         Raises Unasked when the answer is an error, and msgspec.DecodeError when it has the wrong
         shape.
         """
+        ...
+
+    async def review(self, request: "ReviewRequest") -> "Verdict":
+        """Have the reviewing model decide instead of the clients, who are told of it."""
         ...
 
     def advise(self, text: str, role: Literal["user", "developer"] = "user") -> None:

@@ -91,6 +91,7 @@ def _command(turn: Turn, args: ExecCommand) -> Command:
         args.justification,
         args.prefix_rule,
         PLAIN,
+        "unifiedExec",
     )
 
 

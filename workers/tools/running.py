@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from protocol.grant import Grant
+from protocol.guardian import GuardianCommandSource
 from protocol.policy import DangerFullAccess
 from sandbox import Unenforceable, plan
 from workers.approval.command import CommandRequest
@@ -58,6 +59,7 @@ class Command:
     justification: str | None = None
     prefix_rule: list[str] | None = None
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
+    source: GuardianCommandSource = "shell"
 
     def execution(self, turn: Turn, call_id: str) -> Execution:
         """Its item, not shown yet."""
@@ -218,6 +220,7 @@ def _request(command: Command, execution: Execution, *, tty: bool) -> CommandReq
         justification=command.justification,
         prefix_rule=command.prefix_rule,
         tty=tty,
+        source=command.source,
         asking=execution.show,
     )
 

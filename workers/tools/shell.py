@@ -146,7 +146,7 @@ def _tell_refusal(execution: Execution, refusal: Refused) -> str:
         execution.show()
         execution.finish("failed", message, -1)
     elif execution.shown:
-        message = f"exec command {message}"
+        message = message if verdict.reviewed else f"exec command {message}"
         execution.refused(verdict.status)
         execution.finish("declined", message, -1)
     else:
