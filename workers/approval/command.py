@@ -45,7 +45,8 @@ class CommandRequest:
 
     `argv` is what would be run, `display` the item's `command`.  `additional` is what its sandbox
     is to be widened by, `granted` says that the user has agreed to that before.  `asking` is called
-    right before a question is sent: the client must know the item by then.
+    right before a question is sent, since the client must know the item by then; it is told whether
+    a model is asked.
     """
 
     call_id: str
@@ -60,7 +61,7 @@ class CommandRequest:
     prefix_rule: list[str] | None = None
     tty: bool = False
     source: GuardianCommandSource = "unifiedExec"
-    asking: Callable[[], None] | None = None
+    asking: Callable[[bool], None] | None = None
 
 
 class CommandApprovals:
@@ -123,7 +124,7 @@ class CommandApprovals:
         if key in self._session and not reviewed:
             return Verdict(allowed=True, agreed=True)
         if request.asking:
-            request.asking()
+            request.asking(reviewed)
         if reviewed:
             return await turn.review(_to_review(request, reason))
         params = _command_params(turn, request, found, reason or request.justification)

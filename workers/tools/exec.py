@@ -142,7 +142,7 @@ def _failure(execution: Execution, refusal: Refused) -> ToolFailure:
         execution.show()
         execution.finish("failed", refusal.message, -1)
     elif execution.shown:
-        execution.refused(refusal.verdict.status)
+        execution.refused(refusal.verdict.status, unread=refusal.verdict.reviewed)
     return ToolFailure(f"exec_command failed for `{execution.item.command}`: {refusal.message}")
 
 

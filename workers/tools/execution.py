@@ -14,6 +14,7 @@ from protocol.item import (
     CommandExecution,
     CommandExecutionOutputDeltaNotification,
     CommandExecutionStatus,
+    UnknownAction,
 )
 from protocol.methods import COMMAND_OUTPUT_DELTA
 from workers.tools import Turn
@@ -33,11 +34,15 @@ class Execution:
         self._begun = trio.current_time()
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
-    def show(self) -> None:
-        """Tell `item/started`, unless that is done."""
+    def show(self, *, unread: bool = False) -> None:
+        """Tell `item/started`, unless that is done; `unread` without a reading of the command."""
         if not self.shown:
             self.shown = True
-            self.turn.started(replace(self.item))
+            self.turn.started(self._unread() if unread else replace(self.item))
+
+    def _unread(self) -> CommandExecution:
+        """As a command is shown that a model decides about (observed)."""
+        return replace(self.item, command_actions=[UnknownAction(self.item.command)])
 
     def begin(self) -> None:
         """The command runs from now on."""
@@ -76,6 +81,7 @@ class Execution:
         self.item.duration_ms = round((trio.current_time() - self._begun) * 1000)
         self.turn.completed(replace(self.item))
 
-    def refused(self, status: CommandExecutionStatus) -> None:
+    def refused(self, status: CommandExecutionStatus, *, unread: bool = False) -> None:
         """Tell `item/completed` of a command that somebody did not want to be run."""
-        self.turn.completed(replace(self.item, status=status))
+        item = self._unread() if unread else self.item
+        self.turn.completed(replace(item, status=status))

@@ -208,6 +208,7 @@ class Attempt:
 
 
 def _request(command: Command, execution: Execution, *, tty: bool) -> CommandRequest:
+    unread = command.source == "unifiedExec"  # the older tools show theirs as ever (observed)
     return CommandRequest(
         call_id=execution.item.id,
         argv=command.argv,
@@ -221,7 +222,7 @@ def _request(command: Command, execution: Execution, *, tty: bool) -> CommandReq
         prefix_rule=command.prefix_rule,
         tty=tty,
         source=command.source,
-        asking=execution.show,
+        asking=lambda reviewed: execution.show(unread=reviewed and unread),
     )
 
 

@@ -147,7 +147,7 @@ def _tell_refusal(execution: Execution, refusal: Refused) -> str:
         execution.finish("failed", message, -1)
     elif execution.shown:
         message = message if verdict.reviewed else f"exec command {message}"
-        execution.refused(verdict.status)
+        execution.refused(verdict.status, unread=verdict.reviewed)
         execution.finish("declined", message, -1)
     else:
         execution.show()
