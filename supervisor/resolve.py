@@ -164,6 +164,7 @@ def _safety(
     return {
         "approval_policy": _first(wanted.approval_policy, toml.approval_policy, usual),
         "approvals_reviewer": _reviewer(_first(wanted.approvals_reviewer, toml.approvals_reviewer)),
+        "guardian_policy": ((toml.auto_review and toml.auto_review.policy) or "").strip() or None,
         "web_search": _web_search(toml, full=isinstance(may["sandbox_policy"], DangerFullAccess)),
         **may,
     }

@@ -102,6 +102,12 @@ class Permission(Struct, omit_defaults=True):
     network: Network | None = None
 
 
+class AutoReview(Struct):
+    """`[auto_review]`: what the user wants of the model that reviews approvals."""
+
+    policy: str | None = None
+
+
 class ProviderToml(Struct):
     """One table of `[model_providers]`; `script` is ours and goes with `wire_api = "scripted"`."""
 
@@ -193,7 +199,7 @@ class Toml(Struct):
     agents: Table | None = None
     allow_login_shell: bool = True
     audio: Table | None = None
-    auto_review: Table | None = None
+    auto_review: AutoReview | None = None
     background_terminal_max_timeout: int | None = None
     chatgpt_base_url: str | None = None
     check_for_update_on_startup: bool | None = None

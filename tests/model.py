@@ -31,6 +31,7 @@ class Model:
         self._replies: deque[Callable[[Asked], Iterator[Piece]]] = deque()
         self._apart: list[tuple[str, Callable[[Asked], Iterator[Piece]]]] = []
         self._numbers = count()
+        self._more = trio.Event()
 
     def says(self, *steps: Said, to: str | None = None) -> None:
         """Answer the next request in order; a text stands for a message.
@@ -47,6 +48,11 @@ class Model:
         """Answer the next request with these bytes, HTTP head and all, then close."""
         self._replies.append(lambda _: iter(pieces))
 
+    async def asked(self, times: int) -> None:
+        """Wait until there were so many requests."""
+        while len(self.requests) < times:
+            await self._more.wait()
+
     async def serve(self, *, task_status=trio.TASK_STATUS_IGNORED) -> None:
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
         self.base_url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}/v1"
@@ -61,6 +67,8 @@ class Model:
                     return
                 asked: Asked = msgspec.json.decode(body)
                 self.requests.append(asked)
+                self._more.set()
+                self._more = trio.Event()
                 for piece in self._next_reply(asked):
                     if isinstance(piece, bytes):
                         await stream.send_all(piece)

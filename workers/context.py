@@ -25,6 +25,7 @@ from protocol.policy import (
 from protocol.settings import Settings
 from sandbox.policy import writable_roots
 from workers import wording
+from workers.approval.review import decides
 from workers.docs import Docs, wrapped
 from workers.environment import Environment, environment_item, environment_text, look
 from workers.tools.wish import BY_TOOL, PER_COMMAND
@@ -148,13 +149,21 @@ def _skills(settings: Settings) -> str:
 
 def _rights(settings: Settings) -> tuple[Any, ...]:
     cwd = settings.cwd if isinstance(settings.sandbox_policy, WorkspaceWrite) else None
-    return settings.approval_policy, settings.sandbox_policy, settings.permission_profile, cwd
+    reviewed = settings.approvals_reviewer != "user"
+    return (
+        settings.approval_policy,
+        reviewed,
+        settings.sandbox_policy,
+        settings.permission_profile,
+        cwd,
+    )
 
 
 def _permissions(settings: Settings) -> str:
     paragraphs = [
         _sandbox(settings.sandbox_policy, settings),
         _approval(settings),
+        *([wording.REVIEWED] if decides(settings) else []),
         *_widening(settings),
     ]
     text = "\n\n".join(paragraphs)

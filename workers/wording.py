@@ -99,6 +99,12 @@ GRANULAR = (
     "Of these kinds they are refused without asking: {refused}."
 )
 
+REVIEWED = (
+    "Not the user but a reviewing model answers such requests: it judges the risk, and whether the "
+    "user wants it. What it has rejected is not to be had in another way. Do something safer, or "
+    "tell the user what the risk is and end your turn, so that the user can approve of it."
+)
+
 MODEL_SWITCH = (
     "From here on another model answers: {model}. What was said before may come from a model "
     "with other abilities and habits. Go on with the task under the instructions of this request."

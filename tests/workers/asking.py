@@ -22,6 +22,8 @@ from workers.approval.command import CommandRequest
 from workers.approval.verdict import Verdict
 
 ACCEPTED = Verdict(allowed=True, asked=True, agreed=True)
+REVIEWED = Verdict(allowed=True, asked=True, agreed=True)
+DENIED = Verdict(allowed=False, message="Too risky.", asked=True, reviewed=True)
 DECLINED = Verdict(allowed=False, message="rejected by user", asked=True)
 
 
@@ -43,6 +45,8 @@ class FakeTurn:
         self.approvals = Approvals(self.settings)
         self.answers = list(answers)
         self.asked = []
+        self.reviews = []  # what the reviewing model is going to say
+        self.reviewed = []
         self.told = []
         self.advice = []
 
@@ -57,6 +61,11 @@ class FakeTurn:
         if row is COMMAND_APPROVAL:
             return CommandExecutionRequestApprovalResponse(answer)
         return FileChangeRequestApprovalResponse(answer)
+
+    async def review(self, request):
+        await trio.lowlevel.checkpoint()
+        self.reviewed.append(request)
+        return self.reviews.pop(0)
 
     def advise(self, text, role="user"):
         self.advice.append((role, text))

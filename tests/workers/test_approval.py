@@ -46,8 +46,8 @@ async def test_the_item_is_announced_right_before_the_question(tmp_path):
     turn = FakeTurn(tmp_path, "accept")
     announced = []
 
-    await turn.command("ls", asking=lambda: announced.append("ls"))
-    await turn.command("touch x", asking=lambda: announced.append(len(turn.asked)))
+    await turn.command("ls", asking=lambda _: announced.append("ls"))
+    await turn.command("touch x", asking=lambda _: announced.append(len(turn.asked)))
 
     assert announced == [0]
 

@@ -9,7 +9,15 @@ from protocol.permission import (
     PermissionsRequestApprovalResponse,
 )
 from protocol.policy import ReadOnly
-from tests.workers.asking import ACCEPTED, DECLINED, FakeTurn, granular, request
+from tests.workers.asking import (
+    ACCEPTED,
+    DECLINED,
+    DENIED,
+    REVIEWED,
+    FakeTurn,
+    granular,
+    request,
+)
 from workers.approval.permission import Answer
 from workers.approval.verdict import Verdict
 from workers.tools import Unasked
@@ -171,19 +179,18 @@ async def test_who_agreed_to_a_wider_sandbox_has_not_agreed_to_none(tmp_path):
 # ---- a turn under review
 
 
-async def test_a_strict_turn_asks_about_everything(tmp_path):
-    """Ours: the reference has a model review it; until there is one, the user does."""
+async def test_in_a_strict_turn_a_model_decides_about_everything(tmp_path):
+    """Observed: also what was accepted for the session, and what else nobody is asked about."""
     strict = response(write=["/work/out"], strict_auto_review=True)
-    answers = (strict, "acceptForSession", "decline", "decline", "accept")
-    turn = FakeTurn(tmp_path, *answers, policy="on-request", sandbox=ReadOnly())
+    turn = FakeTurn(tmp_path, strict, policy="on-request", sandbox=ReadOnly())
+    turn.reviews = [REVIEWED, DENIED, DENIED, REVIEWED]
 
     assert (await ask(turn)).strict
-    assert await turn.command("cat a") == ACCEPTED
-    assert await turn.command("cat a") == DECLINED
-    assert (await turn.patch("/work/out/a")).asked
+    assert await turn.command("cat a") == REVIEWED
+    assert await turn.command("cat a") == DENIED
+    assert await turn.patch("/work/out/a") == DENIED
     assert (await turn.patch("/work/out/b")).allowed
-    _, about_command, *_ = turn.asked
-    assert "reviewed" in about_command[1].reason
+    assert len(turn.asked) == 1
 
     turn.id = "next"
     assert await turn.command("cat a") == Verdict(allowed=True)

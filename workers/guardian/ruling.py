@@ -109,8 +109,7 @@ def failed(why: str) -> Ruling:
         risk_level="high",
         user_authorization="unknown",
     )
-    refusal = wording.UNDECIDED.format(reason=review.rationale)
-    return Ruling(review, _warning(review), refusal)
+    return Ruling(review, _warning(review), wording.REFUSAL.format(reason=review.rationale))
 
 
 TIMED_OUT = Ruling(

@@ -13,19 +13,20 @@ DENIED_WITHOUT_REASON = "Auto-review returned a deny decision without a rational
 
 # ---- to the model whose action was not allowed
 
+# Clients see it too, as the output of the command; hence the reference server's words.
 _NO_WAY_AROUND = (
-    "Do not try to reach the same result in another way: not indirectly, not in pieces, not by "
-    "changing what guards against it. Go on with something that is clearly safer, or tell the user "
-    "what the risk is and end your turn, so that the user can decide."
+    "The agent must not attempt to achieve the same outcome via workaround, indirect execution, "
+    "or policy circumvention. Proceed only with a materially safer alternative, or if the user "
+    "explicitly approves the action after being informed of the risk. Otherwise, stop and request "
+    "user input."
 )
-REFUSAL = f"This action was rejected as too great a risk.\nReason: {{reason}}\n{_NO_WAY_AROUND}"
-UNDECIDED = (
-    f"This action was not done, because nobody could review it.\nReason: {{reason}}\n"
-    f"{_NO_WAY_AROUND}"
+REFUSAL = (
+    f"This action was rejected due to unacceptable risk.\nReason: {{reason}}\n{_NO_WAY_AROUND}"
 )
 TIMED_OUT_REFUSAL = (
-    "This action was not done: its review did not end in time. That says nothing about its risk. "
-    "You may ask for it once more, or ask the user."
+    "The automatic permission approval review did not finish before its deadline. Do not assume "
+    "the action is unsafe based on the timeout alone. You may retry once, or ask the user for "
+    "guidance or explicit approval."
 )
 OVERRULED = (
     "The user has looked at an action that the reviewer had rejected, and approves of it. That "
