@@ -75,7 +75,7 @@ GuardianApprovalReviewAction = (
 )
 
 
-class ItemGuardianApprovalReviewStartedNotification(Wire):
+class ItemGuardianApprovalReviewStartedNotification(Wire, kw_only=True):
     """`target_item_id` is null for what is no item of its own: access to the network."""
 
     action: GuardianApprovalReviewAction
@@ -87,16 +87,11 @@ class ItemGuardianApprovalReviewStartedNotification(Wire):
     target_item_id: str | None = None
 
 
-class ItemGuardianApprovalReviewCompletedNotification(Wire):
-    action: GuardianApprovalReviewAction
+class ItemGuardianApprovalReviewCompletedNotification(
+    ItemGuardianApprovalReviewStartedNotification, kw_only=True
+):
     completed_at_ms: int
     decision_source: AutoReviewDecisionSource
-    review: GuardianApprovalReview
-    review_id: str
-    started_at_ms: int
-    thread_id: str
-    turn_id: str
-    target_item_id: str | None = None
 
 
 class GuardianWarningNotification(Wire):

@@ -1,6 +1,5 @@
 """What a thread runs with, from nothing configured to everything overridden."""
 
-import msgspec
 import pytest
 
 from protocol.catalogue import default_model
@@ -261,10 +260,8 @@ def test_the_reviewer_goes_by_its_older_name(home):
     assert found.approvals_reviewer == "guardian_subagent"
 
 
-@pytest.mark.parametrize(("policy", "kept"), [(" No mail.\n", "No mail."), (" ", None)])
+@pytest.mark.parametrize(("policy", "kept"), [(" No mail. ", "No mail."), (" ", None)])
 def test_the_policy_for_a_reviewing_model_is_resolved(home, policy, kept):
     """Observed: `[auto_review] policy`, without the blanks around it."""
-    (home / "config.toml").write_text(
-        f"[auto_review]\npolicy = {msgspec.json.encode(policy).decode()}\n"
-    )
-    assert settings(home).guardian_policy == kept
+    found = settings(home, f'[auto_review]\npolicy = "{policy}"\n')
+    assert found.guardian_policy == kept

@@ -6,9 +6,10 @@ told no again and again looks for a way around.
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
+from msgspec import structs
 
 from protocol.guardian import (
     GuardianApprovalReview,
@@ -47,28 +48,20 @@ class Guardian:
 
     async def review(self, turn: "RunningTurn", request: ReviewRequest) -> Verdict:
         """Have it decided, and tell it.  An interrupted turn says no more of it (observed)."""
-        review_id, began_ms = new_id(), now_ms()
         started = ItemGuardianApprovalReviewStartedNotification(
             action=request.shown,
             review=GuardianApprovalReview("inProgress"),
-            review_id=review_id,
-            started_at_ms=began_ms,
+            review_id=new_id(),
+            started_at_ms=now_ms(),
             target_item_id=request.item_id,
             thread_id=turn.thread_id,
             turn_id=turn.id,
         )
         turn.tell(AUTO_APPROVAL_REVIEW_STARTED, started)
         ruling = await self._decide(turn, request)
+        known: dict[str, Any] = structs.asdict(started) | {"review": ruling.review}
         completed = ItemGuardianApprovalReviewCompletedNotification(
-            action=request.shown,
-            completed_at_ms=now_ms(),
-            decision_source="agent",
-            review=ruling.review,
-            review_id=review_id,
-            started_at_ms=began_ms,
-            target_item_id=request.item_id,
-            thread_id=turn.thread_id,
-            turn_id=turn.id,
+            **known, completed_at_ms=now_ms(), decision_source="agent"
         )
         _warn(turn, ruling.warning)
         turn.tell(AUTO_APPROVAL_REVIEW_COMPLETED, completed)

@@ -61,10 +61,10 @@ class CommandTurn:
         """As an approval would: it asks if the verdict says so."""
         self.requests.append(request)
         if isinstance(self.verdict, Exception):
-            request.asking()
+            request.asking(False)
             raise self.verdict
         if self.verdict.asked:
-            request.asking()
+            request.asking(False)
             self.heard.append(("asked", request))
         return self.verdict
 
@@ -72,7 +72,7 @@ class CommandTurn:
         """As an approval would: it asks if there is an answer."""
         if self.second is not None:
             self.reasons.append(reason)
-            request.asking()
+            request.asking(False)
         if isinstance(self.second, Exception):
             raise self.second
         return self.second
