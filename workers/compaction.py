@@ -39,6 +39,7 @@ CONTEXT = (
     "<subagent_notification>",
     "Warning: ",
     "A patch has come through ",
+    "Atrio blocked ",
     wording.COMPACTED,
 )
 

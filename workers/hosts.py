@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
+from msgspec import structs
 
 from protocol.approval import (
     AmendingDecision,
@@ -22,9 +23,11 @@ from protocol.approval import (
     NetworkPolicyRuleAction,
 )
 from protocol.errors import DECODE_ERRORS
+from protocol.guardian import ReviewedNetworkAccess
 from protocol.methods import COMMAND_APPROVAL, WARNING
 from protocol.policy import AskForApproval, GranularApproval
 from protocol.thread import WarningNotification
+from workers.approval.review import ReviewRequest
 from workers.hostrule import HostRule
 from workers.proxy.target import BadTarget, Target, normal
 from workers.tools import Unasked
@@ -94,7 +97,17 @@ class Hosts:
             del self._open[target]
             question.settled.set()
 
+    async def _review(self, turn: "RunningTurn", target: Target) -> bool:
+        """By a model: it says yes to this once, and no to it for the turn."""
+        verdict = await turn.review(_to_review(target))
+        if not verdict.allowed:
+            self._declined(turn).add(target)
+            turn.advise(verdict.message, "developer")
+        return verdict.allowed
+
     async def _ask(self, turn: "RunningTurn", target: Target) -> bool:
+        if self._thread.approvals.grants.reviewed(turn):
+            return await self._review(turn, target)
         try:
             answer = await turn.ask(COMMAND_APPROVAL, _params(turn, target, self._owner()))
         except (Unasked, *DECODE_ERRORS):
@@ -154,6 +167,20 @@ def asks(policy: AskForApproval) -> bool:
             return policy != "never"
 
 
+def _to_review(target: Target) -> ReviewRequest:
+    """It is no item: of several commands nobody knows whose it is (observed)."""
+    scheme = "socks5" if target.protocol.startswith("socks5") else target.protocol
+    action = ReviewedNetworkAccess(
+        host=target.host, port=target.port, protocol=target.protocol, target=f"{scheme}://{target}"
+    )
+    planned = {"tool": "network_access", **structs.asdict(action)}
+    return ReviewRequest(action, planned, None, _reason(target))
+
+
+def _reason(target: Target) -> str:
+    return f"{target} is not in the allowed_domains"
+
+
 def _params(
     turn: "RunningTurn", target: Target, item_id: str | None
 ) -> CommandExecutionRequestApprovalParams:
@@ -176,7 +203,7 @@ def _params(
         available_decisions=decisions,
         network_approval_context=NetworkApprovalContext(target.host, target.protocol),
         proposed_network_policy_amendments=amendments,
-        reason=f"{target} is not in the allowed_domains",
+        reason=_reason(target),
     )
 
 

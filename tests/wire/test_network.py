@@ -10,8 +10,10 @@ from protocol.approval import (
     NetworkAmendment,
     NetworkPolicyAmendment,
 )
+from protocol.guardian import ReviewedNetworkAccess
 from protocol.item import CommandExecution
 from protocol.methods import (
+    AUTO_APPROVAL_REVIEW_COMPLETED,
     COMMAND_APPROVAL,
     COMMAND_OUTPUT_DELTA,
     ITEM_COMPLETED,
@@ -22,6 +24,7 @@ from protocol.methods import (
 from protocol.turn import TurnInterruptParams
 from sandbox.probe import Missing, host
 from tests.commanding import run
+from tests.guarding import no_question, plays, verdict
 from tests.workers.proxy.conftest import Origin
 from workers.scripted import ToolCall
 
@@ -84,8 +87,8 @@ def amendment(action):
     return AmendingDecision(apply_network_policy_amendment=NetworkAmendment(inner))
 
 
-async def begun(client, project, policy="on-request"):
-    thread = await client.start(cwd=str(project), approval_policy=policy)
+async def begun(client, project, policy="on-request", **more):
+    thread = await client.start(cwd=str(project), approval_policy=policy, **more)
     return thread, await client.begin(thread)
 
 
@@ -253,3 +256,23 @@ async def test_nothing_is_managed_where_only_the_network_is_opened(
 
     assert (await output(client)).startswith(f"proxy:\nGET / 127.0.0.1:{origin.port}")
     await client.next(TURN_COMPLETED)
+
+
+@pytest.mark.parametrize(("outcome", "reached"), [("allow", True), ("deny", False)])
+async def test_a_reviewing_model_decides_about_hosts(
+    connect_stdio, provider, project, profile, origin, outcome, reached
+):
+    """Observed: as about everything else that needs an approval."""
+    profile(ASKING)
+    plays(provider, command(f"{CURL} http://127.0.0.1:{origin.port}/"), verdict(outcome), "done")
+    client = await connect_stdio()
+    await begun(client, project, approvals_reviewer="auto_review")
+    said = await output(client)
+    await client.next(TURN_COMPLETED)
+
+    done = await client.next(AUTO_APPROVAL_REVIEW_COMPLETED)
+    assert isinstance(done.action, ReviewedNetworkAccess)
+    assert (done.action.host, done.action.port) == ("127.0.0.1", origin.port)
+    assert done.target_item_id is None
+    assert (f"GET / 127.0.0.1:{origin.port} 0" in said) is reached
+    assert no_question(client)

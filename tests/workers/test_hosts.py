@@ -14,7 +14,7 @@ from protocol.approval import (
     NetworkPolicyAmendment,
 )
 from protocol.settings import Provider, Settings
-from tests.workers.asking import amend, granular
+from tests.workers.asking import DENIED, REVIEWED, amend, granular
 from workers.approval import Approvals
 from workers.company import Company
 from workers.hosts import QUESTIONS, Hosts
@@ -51,6 +51,11 @@ class Turn:
             raise answer
         return CommandExecutionRequestApprovalResponse(answer)
 
+    async def review(self, request):
+        self.asked.append(request)
+        await self.may_answer.wait()
+        return self.answers.pop(0)
+
     def tell(self, row, params):
         self.told.append(params.message)
 
@@ -64,7 +69,7 @@ def approvals(home):
 
 class Thread:
     def __init__(self, home, nursery):
-        self.approval_policy = "on-request"
+        self.approval_policy, self.approvals_reviewer = "on-request", "user"
         self.approvals = approvals(home)
         self.turn = Turn(self, nursery)
         self.item = None
@@ -268,3 +273,31 @@ async def test_a_program_that_tries_many_hosts_does_not_flood_its_user(thread):
         await trio.testing.wait_all_tasks_blocked()
         assert len(thread.turn.asked) == QUESTIONS
         thread.turn.company.close()
+
+
+async def test_a_reviewing_model_is_asked_instead(thread):
+    """Observed: with the address, and as no item."""
+    thread.approvals_reviewer = "auto_review"
+
+    assert await thread.reach(REVIEWED)
+    (request,) = thread.turn.asked
+    assert msgspec.to_builtins(request.shown) == {
+        "type": "networkAccess",
+        "host": "a.test",
+        "port": 443,
+        "protocol": "https",
+        "target": "https://a.test:443",
+    }
+    assert request.item_id is None
+
+
+async def test_what_the_model_denies_stays_denied_for_the_turn(thread):
+    """Ours, as when the user declines; what it allows is for the one connection."""
+    thread.approvals_reviewer = "auto_review"
+
+    assert not await thread.reach(DENIED)
+    assert not await thread.reach()
+    assert thread.turn.advice == [DENIED.message]
+    thread.turn.id = "next"
+    assert await thread.reach(REVIEWED)
+    assert not await thread.reach(DENIED)

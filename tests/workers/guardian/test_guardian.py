@@ -37,9 +37,19 @@ async def test_a_review_that_takes_too_long_is_given_up(talk, tmp_path, autojump
     assert not (tmp_path / "made").exists()
 
 
-async def test_a_reviewer_that_never_stops_looking_is_given_up(talk, autojump_clock):
-    """Ours: its calls count against the same time."""
-    look = [call("exec_command", "look", cmd="sleep 5")]
+async def test_a_reviewer_that_never_stops_calling_tools_is_given_up(
+    talk, autojump_clock, monkeypatch
+):
+    """Ours: all its responses together have the same time."""
+    at_once = talk.model._play
+
+    async def slowly(steps):
+        await trio.sleep(5)
+        async for batch in at_once(steps):
+            yield batch
+
+    monkeypatch.setattr(talk.model, "_play", slowly)
+    look = [call("update_plan", "look", plan=[])]
     talk.model.responses = [[[call("exec_command", **RUN)]], *[[look]] * 500]
     with trio.move_on_after(10 * TIMEOUT_SECONDS):
         talk.begin()
