@@ -48,7 +48,6 @@ from protocol.thread import Thread, ThreadTurnsListParams, ThreadTurnsListRespon
 from protocol.turn import CodexErrorInfo, Turn, TurnError, TurnItemsView, TurnStatus
 
 MAX_PAGE = 100  # turns
-READ_BYTES = 1 << 20
 
 
 class _EventLine(Struct):
@@ -234,7 +233,7 @@ def read_turns(path: str) -> list[Turn]:
 
     Only one line is in memory at a time, besides the turns.
     """
-    with open(path, "rb", READ_BYTES) as file:  # noqa: PTH123 - Path.open takes twice as long
+    with rollout.opened(path) as file:
         return turns(file)
 
 

@@ -327,7 +327,7 @@ class Loaded:
         """Prepare the spec for a worker that takes the place of a dead one."""
         if self.thread is None:
             return  # nobody has been this thread yet, so it is loaded as it was to be at first
-        self.spec.forked_from, self.spec.keep_model = None, True
+        self.spec.forked_from, self.spec.keep_model, self.spec.revived = None, True, True
         self.spec.created_at = self.thread.created_at
         self.spec.updated_at = self.thread.updated_at
         self.spec.rollout = None

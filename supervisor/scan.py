@@ -21,6 +21,7 @@ from protocol.rollout import (
     SESSION_INDEX,
     SESSIONS,
     IndexedName,
+    is_archived,
 )
 from supervisor.index import Index, Row
 
@@ -123,10 +124,6 @@ def examine(path: str) -> Row | None:
 def id_of(file: str) -> str | None:
     match = FILE_NAME.fullmatch(file)
     return match[4] if match else None
-
-
-def is_archived(path: str) -> bool:
-    return f"/{ARCHIVED_SESSIONS}/" in path
 
 
 def find(home: Path, id: str) -> str | None:

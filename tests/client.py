@@ -135,13 +135,18 @@ class Client:
 
     async def request(self, method: str, params: bytes = b"{}") -> bytes:
         """The same with bytes, for what no Struct can say.  Raises RpcError."""
-        self._calls += 1
-        head = b'{"id":%d,"method":%b' % (self._calls, msgspec.json.encode(method))
-        await self.send(head + b',"params":' + params + b"}")
-        answer = await self.answer_to(self._calls)
+        answer = await self.answer_to(await self.ask(method, params))
         if answer.error is not None:
             raise answer.error
         return answer.result
+
+    async def ask(self, method: str, params: bytes = b"{}") -> int:
+        """Ask and do not wait; the answer will have this id."""
+        self._calls += 1
+        id = self._calls
+        head = b'{"id":%d,"method":%b' % (id, msgspec.json.encode(method))
+        await self.send(head + b',"params":' + params + b"}")
+        return id
 
     async def send(self, message: bytes) -> None:
         """Send bytes as they are: for what is no good message."""

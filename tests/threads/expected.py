@@ -7,14 +7,14 @@ from tests.client import Client
 
 @dataclass(eq=False)
 class ExpectedTurn:
-    """`before` is what the model knew when it began.  `id` is "" for one that nobody has named.
+    """`before` is what the model knew when it began, None when nobody can say.
 
-    `readback` are the statuses that it may be read with; a turn that its worker's death has cut
-    off was told as failed, but its file may not say so.
+    `id` is "" for one that nobody has named.  `readback` are the statuses that it may be read with;
+    a turn that its worker's death has cut off was told as failed, but its file may not say so.
     """
 
     id: str
-    before: list[str]
+    before: list[str] | None
     said: list[str] = field(default_factory=list[str])
     readback: tuple[str, ...] = ("inProgress",)
 
@@ -26,7 +26,9 @@ class ExpectedTurn:
 
 @dataclass(eq=False)
 class ExpectedThread:
-    """`context` is what the model knows, in words; `steered` what it will hear next.
+    """`context` is what the model knows, in words; None when nobody can say.
+
+    `steered` is what it will hear next.
 
     A thread that is `dead` is loaded and has no worker.  `word` is what its running turn does.
     """
@@ -41,7 +43,7 @@ class ExpectedThread:
     path: str = ""
     preview: str = ""
     turns: list[ExpectedTurn] = field(default_factory=list[ExpectedTurn])
-    context: list[str] = field(default_factory=list[str])
+    context: list[str] | None = field(default_factory=list[str])
     word: str | None = None
     steered: list[str] = field(default_factory=list[str])
     subscribers: set[Client] = field(default_factory=set[Client])
@@ -50,20 +52,20 @@ class ExpectedThread:
     def status(self) -> str:
         if not self.loaded:
             return "notLoaded"
-        if self.word is not None:
-            return "active"
-        return "systemError" if self.broken else "idle"
+        if self.broken:
+            return "systemError"
+        return "idle" if self.word is None else "active"
 
     # ---- a turn
 
     def begin(self, turn_id: str) -> ExpectedTurn:
-        self.turns.append(ExpectedTurn(turn_id, [*self.context]))
+        self.turns.append(ExpectedTurn(turn_id, _copy(self.context)))
         self.broken = self.dead = False
         return self.turns[-1]
 
     def hears(self, word: str) -> None:
         self.turns[-1].said.append(word)
-        self.context.append(word)
+        self.learns(word)
         self.preview = self.preview or word
         self.stored = True
         self.word = word
@@ -73,12 +75,12 @@ class ExpectedThread:
         assert self.word is not None
         answer = f"answer {self.word.partition(' ')[2]}"
         self.turns[-1].said.append(answer)
-        self.context.append(answer)
+        self.learns(answer)
         return answer
 
     def end(self, *readback: str, broken: bool = False) -> ExpectedTurn:
         self.turns[-1].readback = readback
-        self.word, self.steered, self.broken = None, [], broken
+        self.word, self.steered, self.broken = None, [], self.broken or broken
         return self.turns[-1]
 
     # ---- all else
@@ -87,10 +89,20 @@ class ExpectedThread:
         cut = self.turns[-count:]
         self.turns = self.turns[: len(self.turns) - len(cut)]
         if cut:
-            self.context = [*cut[0].before]
+            self.context = _copy(cut[0].before)
 
     def compact(self) -> None:
-        self.context = [word for word in self.context if not word.startswith("answer")]
+        if self.context is not None:
+            self.context = [word for word in self.context if not word.startswith("answer")]
+
+    def learns(self, word: str) -> None:
+        if self.context is not None:
+            self.context.append(word)
+
+    def revive(self) -> None:
+        """A request has reached its worker: if there was none, there is another now."""
+        if self.dead:
+            self.dead = self.broken = False
 
     def unload(self) -> None:
         self.loaded = self.dead = self.broken = False
@@ -102,6 +114,10 @@ class ExpectedThread:
             stored=True,
             preview=self.preview,
             turns=[turn.copy() for turn in self.turns],
-            context=[*self.context],
+            context=_copy(self.context),
             subscribers={client},
         )
+
+
+def _copy(words: list[str] | None) -> list[str] | None:
+    return None if words is None else [*words]
