@@ -238,12 +238,14 @@ class Client:
             assert id is not None, f"neither method nor id: {message[:1000]}"
             self._answers.setdefault(id, deque()).append(_answer(said))
         else:
-            row = NOTIFICATIONS[said.method] if id is None else QUESTIONS[said.method]
             assert not isinstance(said.params, msgspec.UnsetType)
-            params = msgspec.json.decode(said.params, type=row.params)
-            self.heard.append(Heard(said.method, params, id))
+            self._hear_method(said.method, bytes(said.params), id)
         self._news.set()
         self._news = trio.Event()
+
+    def _hear_method(self, method: str, params: bytes, id: int | str | None) -> None:
+        row = NOTIFICATIONS[method] if id is None else QUESTIONS[method]
+        self.heard.append(Heard(method, msgspec.json.decode(params, type=row.params), id))
 
     async def _take(self, method: str, where: Callable[[Any], bool]) -> Heard:
         def place() -> int | None:
