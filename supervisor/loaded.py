@@ -1,6 +1,7 @@
 """One loaded thread: its worker, its listeners, and what can be said of it without asking."""
 
 import logging
+import os
 import time
 from dataclasses import dataclass
 from math import inf
@@ -212,6 +213,7 @@ class Loaded:
     def lose(self) -> None:
         """The worker has gone: answer for it, and say so to everybody."""
         self.worker = None
+        self.stored = self.stored or self._is_on_disk()
         self.spec.next_seq = self.next_seq
         self.refuse_all(RpcError(INTERNAL_ERROR, LOST))
         self.host.asks.withdraw(self)
@@ -220,6 +222,11 @@ class Loaded:
         if self.born and not self.ending:
             self.set_status(SystemErrorStatus())
         self.touch()
+
+    def _is_on_disk(self) -> bool:
+        """Whether the worker has made the thread's file, and died before it could say so."""
+        path = self.thread.path if self.thread is not None else None
+        return path is not None and os.path.exists(path)  # noqa: PTH110 - the names are texts
 
     def _fail_turn(self, turn_id: str) -> None:
         self.turn_id = None

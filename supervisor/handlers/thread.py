@@ -160,12 +160,13 @@ async def thread_name_set(
     name = params.name.strip()
     if not name:
         raise invalid("thread name must not be empty")
-    await _check_nameable(host, params.thread_id)
-    loaded = host.threads.get(params.thread_id)
-    if loaded is not None:
-        loaded.rename(name)
-        loaded.send(Update(name=name))
-    await host.store.set_name(params.thread_id, name)
+    async with host.threads.door(params.thread_id):  # who loads it meanwhile takes its name along
+        await _check_nameable(host, params.thread_id)
+        loaded = host.threads.get(params.thread_id)
+        if loaded is not None:
+            loaded.rename(name)
+            loaded.send(Update(name=name))
+        await host.store.set_name(params.thread_id, name)
     told = ThreadNameUpdatedNotification(thread_id=params.thread_id, thread_name=name)
     row = THREAD_NAME_UPDATED
     host.tell_all(row.name, row.encode(told), answering=client)

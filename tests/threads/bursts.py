@@ -152,20 +152,26 @@ class Bursts(Laws):
         self.world.wait(lambda: self.is_calm(what), "the thread to be calm")
 
     async def is_calm(self, what: ExpectedThread) -> bool:
-        """Ask its worker between two looks: what has been accepted has begun by then."""
-        client, held = self.world.clients[0], {t.word for t in self.threads if t is not what}
+        """Whether nothing runs, nor will: a turn that waited for another one's end has begun
+        when its worker has answered twice.
+        """
+        held = {thread.word for thread in self.threads if thread is not what}
         for word, gate in list(self.world.oracle.gates.items()):
             if word not in held:
                 gate.set()
-        first = await self.status(what)
-        row, params = self.wish(what, "steer")
+        seen = [await self.status(what)]
+        for _ in range(2):
+            await self.visit(what)
+            seen.append(await self.status(what))
+        return "active" not in seen
+
+    async def visit(self, what: ExpectedThread) -> None:
+        """Ask the thread's worker something that it refuses."""
+        asked = TurnSteerParams(what.id, [TextInput("nothing")], what.id)
         try:
-            await client.call(row, params)
+            await self.world.clients[0].call(methods.TURN_STEER, asked)
         except RpcError as refused:
             assert refused.code == INVALID_REQUEST or refused.message == LOST, refused
-        else:
-            return False
-        return "active" not in (first, await self.status(what))
 
     async def status(self, what: ExpectedThread) -> str:
         """Of its turns: a thread may be broken while one of them runs."""
