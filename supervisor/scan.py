@@ -22,6 +22,7 @@ from protocol.rollout import (
     SESSIONS,
     IndexedName,
     is_archived,
+    reading,
 )
 from supervisor.index import Index, Row
 
@@ -101,7 +102,7 @@ def examine(path: str) -> Row | None:
     """Read the beginning of a file.  None when it cannot be opened."""
     folder, _, file = path.rpartition("/")
     try:
-        with open(path, "rb", READ_BYTES) as opened:  # noqa: PTH123 - as above
+        with reading(path, READ_BYTES) as opened:
             stat = os.fstat(opened.fileno())
             found = summary.summary(opened)
             if found is not None and stat.st_size > opened.tell():

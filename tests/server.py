@@ -63,6 +63,14 @@ class Server:
         self.processes()
         return only
 
+    def holder(self, path: str) -> psutil.Process | None:
+        """The process that has this file open: of a rollout it is the thread's worker."""
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                if any(file.path == path for file in process.open_files()):
+                    return process
+        return None
+
     async def kill(self, *processes: psutil.Process) -> None:
         """SIGKILL for these, the server when none is named; return when they are gone."""
         self.processes()

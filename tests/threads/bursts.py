@@ -54,7 +54,7 @@ class Bursts(Laws):
         over = [turn for turn in what.turns if what.stored and "inProgress" not in turn.readback]
         asked = [self.ask(self.client(who), what, deed) for who, deed in deeds if deed != "kill"]
         if "kill" in done:
-            self.kill_any(what)
+            self.world.kill_holder(what.path)
         forks = [made for client, id, deed in asked if (made := self.answer(client, id, deed))]
         self.calm(what)
         self.find_out(what)
@@ -133,14 +133,6 @@ class Bursts(Laws):
             case _:
                 said = [TextInput(f"{deed} {number}")]
                 return methods.TURN_START, TurnStartParams(said, id)
-
-    def kill_any(self, what: ExpectedThread) -> None:
-        """Kill whoever has the thread's file open at this moment, if anybody does."""
-        try:
-            worker = self.world.worker_of(what.path)
-        except AssertionError:
-            return
-        self.world.kill(worker)
 
     # ---- what has come of it
 

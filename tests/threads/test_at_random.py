@@ -263,7 +263,7 @@ class Threads(Bursts):
         _, what = self.pick(0, thread)
         if not what.loaded or not what.stored or what.dead:
             return
-        self.world.kill(self.world.worker_of(what.path))
+        assert self.world.kill_holder(what.path)
         if what.word is not None:
             self.ended(what, "interrupted", "failed", told="failed", broken=True)
         what.broken = what.dead = True

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psutil
 import trio
 
 from protocol.methods import THREAD_LOADED_LIST
@@ -144,18 +143,12 @@ class World:
             return
         raise AssertionError(f"waited for {what}; the server says {self.server.said[-20:]}")
 
-    def worker_of(self, path: str) -> psutil.Process:
-        """The process that has this file open, which is the thread's worker."""
-        for process in self.server.processes():
-            try:
-                if any(file.path == path for file in process.open_files()):
-                    return process
-            except psutil.NoSuchProcess:
-                continue
-        raise AssertionError(f"nobody has {path} open")
-
-    def kill(self, process: psutil.Process) -> None:
-        self.do(self.server.kill, process)
+    def kill_holder(self, path: str) -> bool:
+        """Kill the worker that has this file open, if any has."""
+        holder = self.server.holder(path)
+        if holder is not None:
+            self.do(self.server.kill, holder)
+        return holder is not None
 
     # ---- the thread that Trio runs in
 
