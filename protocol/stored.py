@@ -88,6 +88,8 @@ class Transcript:
                 self._take(read, start)
             self._begun = self.offset
         elif kind[0] != b"response_item":
+            if kind[0] == b"compacted":
+                self._turn(start)  # between turns it is one, without items (observed)
             self._begun = self.offset
         return kind
 
