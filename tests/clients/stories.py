@@ -55,6 +55,7 @@ REFUSED = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 5\r\nconnection: close\r
 ADD = "*** Begin Patch\n*** Add File: notes.txt\n+a note\n*** End Patch\n"
 CHANGE = "*** Begin Patch\n*** Update File: notes.txt\n@@\n-a note\n+another\n*** End Patch\n"
 PLAN = {"plan": [{"step": "Look", "status": "completed"}]}
+KEPT = ("commandExecution", "imageView", "dynamicToolCall")
 LOOKUP = DynamicToolSpec(description="Looks up.", input_schema={"type": "object"}, name="lookup")
 
 
@@ -218,9 +219,14 @@ async def view(client: Listener, model: Model, story: Story) -> dict[str, Any]:
 
 
 def plain(thread: Thread) -> dict[str, Any]:
-    """The thread as JSON, without what another home or another moment changes."""
+    """The thread as JSON, without what another home or another moment changes.
+
+    And without the items that only Atrio keeps, so that all others must be the same.
+    """
     shown = msgspec.to_builtins(thread)
     del shown["path"], shown["updatedAt"]
+    for turn in shown["turns"]:
+        turn["items"] = [item for item in turn["items"] if item["type"] not in KEPT]
     return shown
 
 

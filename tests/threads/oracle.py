@@ -55,9 +55,9 @@ class Oracle(Model):
                 forever = {"cmd": f"sleep 6{number}", "yield_time_ms": 30_000}
                 return self._reply((ToolCall("exec_command", forever),), asked)
             case "hold":
-                return self._reply((self.gates[word], answer,), asked)
+                return self._reply((self.gates[word], answer), asked)
             case "linger":
-                return self._reply((answer, self.gates[word],), asked)
+                return self._reply((answer, self.gates[word]), asked)
             case _:
                 return self._reply((answer,), asked)
 
