@@ -163,16 +163,15 @@ class Laws(RuleBasedStateMachine):
     def quiet(self, what: ExpectedThread) -> None:
         """Wait until the thread is said to be what it should be by now."""
         client = self.world.clients[0]
-        asked = ThreadReadParams(what.id)
+        asked = ThreadReadParams(what.id, include_turns=what.stored)
 
-        async def status() -> bool:
-            if what.loaded:
-                shown = (await client.call(methods.THREAD_READ, asked)).thread.status
-                return kind(shown) == what.status
-            return True
+        async def is_so() -> bool:
+            shown = (await client.call(methods.THREAD_READ, asked)).thread
+            running = [turn for turn in shown.turns if turn.status == "inProgress"]
+            return kind(shown.status) == what.status and bool(running) == bool(what.word)
 
-        if not self.is_leaving(what):
-            self.world.wait(status, f"{what.id} to be {what.status}")
+        if what.loaded and not self.is_leaving(what):
+            self.world.wait(is_so, f"{what.id} to be {what.status}")
         self.settle()
 
     def is_leaving(self, what: ExpectedThread) -> bool:
