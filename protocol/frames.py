@@ -52,6 +52,8 @@ class StartThread(Frame):
     dynamic_tools: list[DynamicToolSpec] = field(default_factory=list[DynamicToolSpec])
     raw_events: bool = False
     next_seq: int = 0
+    revived: bool = False
+    """Another worker has been this thread and died: clients should hear that it is well again."""
 
     @property
     def resumed(self) -> bool:

@@ -7,17 +7,15 @@ either server finds what the other has set.  A fork's file holds the lines of it
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import msgspec
 from msgspec import UNSET, Struct
 
 from protocol.errors import DECODE_ERRORS, invalid
 from protocol.maintenance import ThreadMetadataGitInfoUpdateParams
-from protocol.rollout import Git, SessionMeta, kind
+from protocol.rollout import Git, SessionMeta, kind, opened
 from protocol.thread import GitInfo
 
-READ_BYTES = 1 << 20
 MARK = b'"session_meta"'
 _HEAD_BYTES = 200  # in which a line's type stands
 
@@ -61,7 +59,7 @@ def read(path: str) -> SessionMeta | None:
 
     Reads the whole file, a line at a time.  Blocks; raises OSError.
     """
-    with Path(path).open("rb", READ_BYTES) as file:
+    with opened(path) as file:
         for line in file:
             if kind(line) == (b"session_meta", b"") and (meta := decode(line)) is not None:
                 amend_from(meta, file)

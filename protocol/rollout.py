@@ -10,10 +10,13 @@ Most lines are not needed for most questions, and a line of tool output can be h
 ask `kind` first, which looks at the beginning of a line only.
 """
 
+import errno
+import os
 import re
+import stat
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
@@ -24,6 +27,7 @@ from protocol.thread import DynamicToolSpec, NamedSource, SessionSource, Spawned
 SESSIONS = "sessions"
 ARCHIVED_SESSIONS = "archived_sessions"
 SESSION_INDEX = "session_index.jsonl"
+READ_BYTES = 1 << 20
 FILE_NAME = re.compile(
     r"rollout-(\d{4})-(\d\d)-(\d\d)T\d\d-\d\d-\d\d-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl"
 )
@@ -194,6 +198,43 @@ def dated_path(name: str) -> str | None:
     """The place of the rollout `name` below `sessions/`; None when it is no rollout's name."""
     match = FILE_NAME.fullmatch(name)
     return f"{match[1]}/{match[2]}/{match[3]}/{name}" if match else None
+
+
+def is_archived(path: str) -> bool:
+    return f"/{ARCHIVED_SESSIONS}/" in path
+
+
+def opened(path: str) -> BinaryIO:
+    """The file to read, also when it was archived or brought back since `path` was told.
+
+    Raises OSError.
+    """
+    try:
+        return reading(path)
+    except FileNotFoundError:
+        return reading(elsewhere(path))
+
+
+def reading(path: str, buffer: int = READ_BYTES) -> BinaryIO:
+    """The file to read.  Raises OSError; also for a pipe, where one would wait for ever."""
+    return open(path, "rb", buffer, opener=_regular)
+
+
+def _regular(path: str, flags: int) -> int:
+    file = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    return file
+
+
+def elsewhere(path: str) -> str:
+    """Where the file is if it was archived, or brought back, since `path` was told."""
+    folder, _, name = path.rpartition("/")
+    home, archived, _ = path.rpartition(f"/{ARCHIVED_SESSIONS}/")
+    if archived:
+        return f"{home}/{SESSIONS}/{dated_path(name)}"
+    return f"{folder.rpartition(f'/{SESSIONS}/')[0]}/{ARCHIVED_SESSIONS}/{name}"
 
 
 # ---- sources: `{"subAgent": …}` on the wire, `{"subagent": …}` in the file

@@ -7,7 +7,6 @@ they read back if Atrio wrote them.
 """
 
 from collections.abc import Callable, Iterable
-from uuid import NAMESPACE_OID, uuid5
 
 import msgspec
 from msgspec import Struct
@@ -48,7 +47,6 @@ from protocol.thread import Thread, ThreadTurnsListParams, ThreadTurnsListRespon
 from protocol.turn import CodexErrorInfo, Turn, TurnError, TurnItemsView, TurnStatus
 
 MAX_PAGE = 100  # turns
-READ_BYTES = 1 << 20
 
 
 class _EventLine(Struct):
@@ -76,6 +74,7 @@ class Transcript:
         self._explicit = False  # the current turn began with a line of its own
         self._begun = 0  # where a turn would begin that has no such line
         self._numbered = 0
+        self._lines = 0
 
     def take(self, line: bytes) -> tuple[bytes, bytes] | None:
         """Add a line and say its kind, as `rollout.kind` does."""
@@ -83,11 +82,14 @@ class Transcript:
         kind = rollout.kind(line)
         if kind is None:
             return None
+        self._lines += 1
         if kind[0] == b"event_msg":
             if kind[1] in _KINDS and (read := _read(line)) is not None:
                 self._take(read, start)
             self._begun = self.offset
         elif kind[0] != b"response_item":
+            if kind[0] == b"compacted":
+                self._turn(start)  # between turns it is one, without items (observed)
             self._begun = self.offset
         return kind
 
@@ -107,15 +109,15 @@ class Transcript:
             case UserSaid() as said:
                 if not self._explicit:
                     self._current = None
-                self._turn(read, start).items.append(self._user(said))
+                self._turn(start).items.append(self._user(said))
             case AgentReasoned(text):
-                self._reasoning(read, start).summary.append(text)
+                self._reasoning(start).summary.append(text)
             case AgentReasonedRaw(text):
-                self._reasoning(read, start).content.append(text)
+                self._reasoning(start).content.append(text)
             case ItemCompleted(turn_id=turn_id) if item := _completed(read.payload):
                 self._add(turn_id, item)
             case _ if item := self._item(read.payload):
-                self._turn(read, start).items.append(item)
+                self._turn(start).items.append(item)
             case _:
                 pass
 
@@ -126,11 +128,10 @@ class Transcript:
         self.starts.append(start)
         self._current, self._explicit = turn, explicit
 
-    def _turn(self, read: _EventLine, start: int) -> Turn:
+    def _turn(self, start: int) -> Turn:
         """The turn that goes on; files of older programs have no lines that begin one."""
         if self._current is None:
-            seed = f"{read.timestamp} {start}"
-            turn = Turn(str(uuid5(NAMESPACE_OID, seed)), [], "completed")
+            turn = Turn(f"rollout-{self._lines - 1}", [], "completed")  # observed
             self._open(turn, min(self._begun, start), explicit=False)
             return turn
         return self._current
@@ -168,8 +169,8 @@ class Transcript:
     def _user(self, said: UserSaid) -> UserMessage:
         return UserMessage(stored_event.inputs(said), self._id())
 
-    def _reasoning(self, read: _EventLine, start: int) -> Reasoning:
-        turn = self._turn(read, start)
+    def _reasoning(self, start: int) -> Reasoning:
+        turn = self._turn(start)
         if turn.items and isinstance(last := turn.items[-1], Reasoning):
             return last
         fresh = Reasoning(self._id())
@@ -234,7 +235,7 @@ def read_turns(path: str) -> list[Turn]:
 
     Only one line is in memory at a time, besides the turns.
     """
-    with open(path, "rb", READ_BYTES) as file:  # noqa: PTH123 - Path.open takes twice as long
+    with rollout.opened(path) as file:
         return turns(file)
 
 

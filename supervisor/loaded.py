@@ -1,6 +1,7 @@
 """One loaded thread: its worker, its listeners, and what can be said of it without asking."""
 
 import logging
+import os
 import time
 from dataclasses import dataclass
 from math import inf
@@ -212,6 +213,7 @@ class Loaded:
     def lose(self) -> None:
         """The worker has gone: answer for it, and say so to everybody."""
         self.worker = None
+        self.stored = self.stored or self._is_on_disk()
         self.spec.next_seq = self.next_seq
         self.refuse_all(RpcError(INTERNAL_ERROR, LOST))
         self.host.asks.withdraw(self)
@@ -220,6 +222,11 @@ class Loaded:
         if self.born and not self.ending:
             self.set_status(SystemErrorStatus())
         self.touch()
+
+    def _is_on_disk(self) -> bool:
+        """Whether the worker has made the thread's file, and died before it could say so."""
+        path = self.thread.path if self.thread is not None else None
+        return path is not None and os.path.exists(path)  # noqa: PTH110 - the names are texts
 
     def _fail_turn(self, turn_id: str) -> None:
         self.turn_id = None
@@ -327,7 +334,7 @@ class Loaded:
         """Prepare the spec for a worker that takes the place of a dead one."""
         if self.thread is None:
             return  # nobody has been this thread yet, so it is loaded as it was to be at first
-        self.spec.forked_from, self.spec.keep_model = None, True
+        self.spec.forked_from, self.spec.keep_model, self.spec.revived = None, True, True
         self.spec.created_at = self.thread.created_at
         self.spec.updated_at = self.thread.updated_at
         self.spec.rollout = None

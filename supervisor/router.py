@@ -24,6 +24,8 @@ from protocol.methods import (
     THREAD_GOAL_SET,
     THREAD_MEMORY_MODE_SET,
     THREAD_METADATA_UPDATE,
+    THREAD_READ,
+    THREAD_TURNS_LIST,
 )
 from protocol.row import Method, check_experimental
 from supervisor.connection import Connection
@@ -88,16 +90,24 @@ QUIET = frozenset(
     )
 )
 
+# What only reads may take long, and nobody waits for it.
+READING = frozenset((THREAD_READ.name, THREAD_TURNS_LIST.name))
+
 log = logging.getLogger("atrio.router")
 _encode = msgspec.json.Encoder().encode
 
 
 class Router:
-    """`nursery` runs the handlers that may block."""
+    """`nursery` runs the handlers that may block.
+
+    What one client asks about one thread is done in the order in which it asks (observed), so that
+    it need not wait for `thread/resume` before it sends `turn/start`.
+    """
 
     def __init__(self, host: Host, nursery: trio.Nursery) -> None:
         self._host = host
         self._nursery = nursery
+        self._lines: dict[tuple[Connection, str], list[Request]] = {}
 
     def request(self, client: Connection, request: Request) -> None:
         try:
@@ -128,7 +138,11 @@ class Router:
             check_experimental(row, params)
         if client.in_flight >= IN_FLIGHT_LIMIT or self._host.in_flight >= TOTAL_LIMIT:
             raise overloaded()
-        if row.by == "here":
+        line = self._lines.get((client, getattr(params, "thread_id", "")))
+        if line is not None:
+            line.append(request)
+            self._count(client, 1)
+        elif row.by == "here":
             self._here(client, request, row, params)
         else:
             loaded = self._host.threads.loaded(getattr(params, row.by))
@@ -139,14 +153,20 @@ class Router:
     ) -> None:
         result = HANDLERS[row.name](self._host, client, params)
         if inspect.isawaitable(result):
-            client.in_flight += 1
-            self._host.in_flight += 1
-            self._nursery.start_soon(self._finish, client, request, result)
+            thread_id = getattr(params, "thread_id", "")
+            if thread_id and row.name not in READING:
+                self._lines[client, thread_id] = []
+            self._count(client, 1)
+            self._nursery.start_soon(self._finish, client, request, result, thread_id)
         else:
             self._deliver(client, request, result)
 
     async def _finish(
-        self, client: Connection, request: Request, pending: Awaitable[Struct | Loaded | Spawned]
+        self,
+        client: Connection,
+        request: Request,
+        pending: Awaitable[Struct | Loaded | Spawned],
+        thread_id: str,
     ) -> None:
         try:
             self._deliver(client, request, await pending)
@@ -155,8 +175,19 @@ class Router:
         except Exception as error:  # noqa: BLE001 - as above
             client.refuse(request.id, _bug(request.method, error))
         finally:
-            client.in_flight -= 1
-            self._host.in_flight -= 1
+            self._count(client, -1)
+        if request.method not in READING:
+            self._advance(client, thread_id)
+
+    def _advance(self, client: Connection, thread_id: str) -> None:
+        """Do what has been waiting; the first of it that may block has the others wait again."""
+        for waiting in self._lines.pop((client, thread_id), ()):
+            self._count(client, -1)
+            self.request(client, waiting)
+
+    def _count(self, client: Connection, change: int) -> None:
+        client.in_flight += change
+        self._host.in_flight += change
 
     def _deliver(
         self, client: Connection, request: Request, result: Struct | Loaded | Spawned

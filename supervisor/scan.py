@@ -21,6 +21,8 @@ from protocol.rollout import (
     SESSION_INDEX,
     SESSIONS,
     IndexedName,
+    is_archived,
+    reading,
 )
 from supervisor.index import Index, Row
 
@@ -100,7 +102,7 @@ def examine(path: str) -> Row | None:
     """Read the beginning of a file.  None when it cannot be opened."""
     folder, _, file = path.rpartition("/")
     try:
-        with open(path, "rb", READ_BYTES) as opened:  # noqa: PTH123 - as above
+        with reading(path, READ_BYTES) as opened:
             stat = os.fstat(opened.fileno())
             found = summary.summary(opened)
             if found is not None and stat.st_size > opened.tell():
@@ -123,10 +125,6 @@ def examine(path: str) -> Row | None:
 def id_of(file: str) -> str | None:
     match = FILE_NAME.fullmatch(file)
     return match[4] if match else None
-
-
-def is_archived(path: str) -> bool:
-    return f"/{ARCHIVED_SESSIONS}/" in path
 
 
 def find(home: Path, id: str) -> str | None:

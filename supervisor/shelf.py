@@ -17,6 +17,7 @@ from protocol.rollout import (
     SessionMeta,
     dated_path,
     encode,
+    is_archived,
     line,
     now,
 )
@@ -82,7 +83,7 @@ class Shelf:
             thread.id,
             folder,
             file,
-            scan.is_archived(thread.path),
+            is_archived(thread.path),
             thread.created_at * 1000,
             stat.st_mtime_ns // 1_000_000,
             None,
@@ -214,7 +215,7 @@ class Shelf:
     def _move(self, row: Row, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         Path(row.path).rename(target)
-        row.folder, row.archived = str(target.parent), scan.is_archived(str(target))
+        row.folder, row.archived = str(target.parent), is_archived(str(target))
         self._index.put([row])
 
 

@@ -135,13 +135,18 @@ class Client:
 
     async def request(self, method: str, params: bytes = b"{}") -> bytes:
         """The same with bytes, for what no Struct can say.  Raises RpcError."""
-        self._calls += 1
-        head = b'{"id":%d,"method":%b' % (self._calls, msgspec.json.encode(method))
-        await self.send(head + b',"params":' + params + b"}")
-        answer = await self.answer_to(self._calls)
+        answer = await self.answer_to(await self.ask(method, params))
         if answer.error is not None:
             raise answer.error
         return answer.result
+
+    async def ask(self, method: str, params: bytes = b"{}") -> int:
+        """Ask and do not wait; the answer will have this id."""
+        self._calls += 1
+        id = self._calls
+        head = b'{"id":%d,"method":%b' % (id, msgspec.json.encode(method))
+        await self.send(head + b',"params":' + params + b"}")
+        return id
 
     async def send(self, message: bytes) -> None:
         """Send bytes as they are: for what is no good message."""
@@ -233,12 +238,14 @@ class Client:
             assert id is not None, f"neither method nor id: {message[:1000]}"
             self._answers.setdefault(id, deque()).append(_answer(said))
         else:
-            row = NOTIFICATIONS[said.method] if id is None else QUESTIONS[said.method]
             assert not isinstance(said.params, msgspec.UnsetType)
-            params = msgspec.json.decode(said.params, type=row.params)
-            self.heard.append(Heard(said.method, params, id))
+            self._hear_method(said.method, bytes(said.params), id)
         self._news.set()
         self._news = trio.Event()
+
+    def _hear_method(self, method: str, params: bytes, id: int | str | None) -> None:
+        row = NOTIFICATIONS[method] if id is None else QUESTIONS[method]
+        self.heard.append(Heard(method, msgspec.json.decode(params, type=row.params), id))
 
     async def _take(self, method: str, where: Callable[[Any], bool]) -> Heard:
         def place() -> int | None:

@@ -63,6 +63,14 @@ class Server:
         self.processes()
         return only
 
+    def holder(self, path: str) -> psutil.Process | None:
+        """The process that has this file open: of a rollout it is the thread's worker."""
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                if any(file.path == path for file in process.open_files()):
+                    return process
+        return None
+
     async def kill(self, *processes: psutil.Process) -> None:
         """SIGKILL for these, the server when none is named; return when they are gone."""
         self.processes()
@@ -115,14 +123,19 @@ async def gone(pid: int) -> None:
 
 @asynccontextmanager
 async def serving(
-    home: Path, cwd: Path, *flags: str, listen: str = "stdio://", **environment: str
+    home: Path,
+    cwd: Path,
+    *flags: str,
+    listen: str = "stdio://",
+    program: str = ATRIO,
+    **environment: str,
 ) -> AsyncGenerator[Server]:
     """A server, which is ended at the end; no process of it may be left then."""
     # HOME too is the test's: a login shell must not run the profile of whoever runs the tests
     environment = {**os.environ, "HOME": str(cwd), "CODEX_HOME": str(home), **environment}
     async with trio.open_nursery() as nursery:
         process = await trio.lowlevel.open_process(
-            [ATRIO, *flags, "app-server", "--listen", listen],
+            [program, *flags, "app-server", "--listen", listen],
             stdin=-1, stdout=-1, stderr=-1, cwd=cwd, env=environment,
         )  # fmt: skip
         SERVERS.add(process.pid)

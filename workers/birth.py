@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from protocol.agent import spawn_of
 from protocol.config import ConfigWarningNotification, TextPosition, TextRange
 from protocol.errors import INTERNAL_ERROR, RpcError
-from protocol.item import TextInput, UserMessage
 from protocol.loading import (
     ThreadForkParams,
     ThreadForkResponse,
@@ -68,6 +67,8 @@ def begin(thread: "LoadedThread") -> None:
         loaded = replay(thread.spec.rollout) if thread.spec.rollout is not None else Replay()
         _continue(thread, loaded)
         _open(thread, loaded)
+        if thread.spec.revived:
+            thread.idle()
     except OSError as error:
         problem = f"cannot load the thread's file {thread.spec.rollout}: {error.strerror or error}"
         thread.stillborn = RpcError(INTERNAL_ERROR, problem)
@@ -121,7 +122,7 @@ def _describe(thread: "LoadedThread", loaded: Replay) -> Thread:
         id=spec.thread_id,
         session_id=spec.session_id or spec.thread_id,
         forked_from_id=spec.forked_from or (meta.forked_from_id or None if meta else None),
-        preview=_preview(thread, loaded.turns),
+        preview=loaded.preview or _preview(thread),
         ephemeral=spec.ephemeral,
         model_provider=thread.settings.provider.id,
         created_at=spec.created_at or now,
@@ -140,11 +141,7 @@ def _describe(thread: "LoadedThread", loaded: Replay) -> Thread:
     )
 
 
-def _preview(thread: "LoadedThread", turns: list[Turn]) -> str:
-    for turn in turns:
-        for item in turn.items:
-            if isinstance(item, UserMessage):
-                return "".join(p.text for p in item.content if isinstance(p, TextInput))
+def _preview(thread: "LoadedThread") -> str:
     for item in thread.spec.history or ():
         if item.get("role") == "user":
             return message_text(item)

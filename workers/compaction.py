@@ -121,7 +121,7 @@ def own_words(item: Item) -> str:
     if item.get("role") != "user" or message_text(item).startswith(CONTEXT):
         return ""
     texts = [part.get("text", "") for part in parts(item)]
-    return "\n".join(t for t in texts if t and not t.startswith(("<image", "</image")))
+    return "".join(t for t in texts if t and not t.startswith(("<image", "</image")))
 
 
 # ---- the summary

@@ -6,19 +6,18 @@ follows the model's context and the clients' view, not the size of the file.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 from msgspec import Struct, field
 
-from protocol import goal, meta
+from protocol import goal, meta, summary
 from protocol.errors import DECODE_ERRORS
 from protocol.event import TokenCount
 from protocol.goal import ThreadGoal
 from protocol.history import fault
-from protocol.rollout import Compacted, SessionMeta, TurnContext, kind
-from protocol.stored import READ_BYTES, Transcript
+from protocol.rollout import Compacted, SessionMeta, TurnContext, kind, opened
+from protocol.stored import Transcript
 from protocol.thread import ThreadTokenUsage
 from protocol.turn import Turn
 from workers import record
@@ -34,7 +33,8 @@ class Replay(Struct):
 
     `meta` is None when the file has no readable `session_meta`.  `context` are the settings of the
     last turn that still counts; `told` is false when the model has not been told of them since
-    the last compaction.  `compactions` counts those that still count.
+    the last compaction.  `compactions` counts those that still count.  `preview` is what was said
+    first, taken back or not, as a list of threads shows it.
     """
 
     meta: SessionMeta | None = None
@@ -46,6 +46,7 @@ class Replay(Struct):
     usage_turn_id: str = ""
     compactions: int = 0
     goal: ThreadGoal | None = None
+    preview: str = ""
 
 
 class _ContextLine(Struct):
@@ -72,11 +73,15 @@ _item = msgspec.json.Decoder(_ItemLine)
 
 def replay(path: str) -> Replay:
     """The thread in the file at `path`.  Blocks; raises OSError."""
-    with Path(path).open("rb", READ_BYTES) as file:
+    with opened(path) as file:
         places = _Places()
         for line in file:
             places.take(line)
-        return _load(file, places)
+        loaded = _load(file, places)
+        file.seek(0)
+        found = summary.summary(file)
+    loaded.preview = found.preview if found else ""
+    return loaded
 
 
 def keeps_words(line: bytes) -> bool:

@@ -27,7 +27,17 @@ from protocol.event import (
 )
 from protocol.goal import GoalEvent
 from protocol.item import ThreadItem, UserInput
-from protocol.rollout import SESSIONS, Compacted, SessionMeta, decode, encode, file_name, line
+from protocol.rollout import (
+    SESSIONS,
+    Compacted,
+    SessionMeta,
+    decode,
+    elsewhere,
+    encode,
+    file_name,
+    line,
+    opened,
+)
 from protocol.settings import Settings
 from protocol.thread import ThreadTokenUsage
 from protocol.turn import Turn, TurnError
@@ -69,12 +79,20 @@ class Rollout:
         """A stored thread's.  A last line that a power cut has torn is cut off."""
         rollout = cls(path, thread_id)
         try:
-            rollout._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            rollout._file = rollout._opened()
             rollout._mend(rollout._file)
         except OSError as error:
             rollout.close()
             raise rollout._unwritable(error) from error
         return rollout
+
+    def _opened(self) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+        try:
+            return os.open(self.path, flags)
+        except FileNotFoundError:  # archived or brought back while this worker began
+            self.path = elsewhere(self.path)
+            return os.open(self.path, flags)
 
     @property
     def exists(self) -> bool:
@@ -169,20 +187,21 @@ class Rollout:
 
         All of them, or those that are to be kept.
         """
-        self.materialize()
-        assert self._file is not None
-        size = os.fstat(self._file).st_size
-        try:
-            with Path(source).open("rb") as read, open(self._file, "ab", closefd=False) as write:
-                if keep is None:
-                    shutil.copyfileobj(read, write, COPY_BYTES)
-                else:
-                    write.writelines(filter(keep, read))
-            self._mend(self._file)
-        except OSError as error:
-            with suppress(OSError):
-                os.ftruncate(self._file, size)
-            raise self._unwritable(error) from error
+        with opened(source) as read:
+            self.materialize()
+            assert self._file is not None
+            size = os.fstat(self._file).st_size
+            try:
+                with open(self._file, "ab", closefd=False) as write:
+                    if keep is None:
+                        shutil.copyfileobj(read, write, COPY_BYTES)
+                    else:
+                        write.writelines(filter(keep, read))
+                self._mend(self._file)
+            except OSError as error:
+                with suppress(OSError):
+                    os.ftruncate(self._file, size)
+                raise self._unwritable(error) from error
 
     # ---- a turn, in the order of its lines
 

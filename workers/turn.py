@@ -55,6 +55,7 @@ def turn_start(thread: "LoadedThread", params: TurnStartParams) -> TurnStartResp
         )
     thread.settings = turn_overrides(thread.settings, params)
     thread.turn = RunningTurn(thread, params)
+    thread.show()  # ahead of the answer: whatever happens to this worker, the turn will be ended
     thread.nursery.start_soon(thread.turn.run)
     return TurnStartResponse(turn=thread.turn.snapshot())
 

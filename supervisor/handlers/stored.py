@@ -24,6 +24,7 @@ from protocol.methods import (
     THREAD_UNARCHIVE,
     THREAD_UNARCHIVED,
 )
+from protocol.rollout import is_archived
 from protocol.thread import (
     Thread,
     ThreadArchivedNotification,
@@ -133,10 +134,11 @@ async def thread_archive(
 async def _archive(host: Host, id: str) -> bool:
     """False when there is nothing to put away."""
     async with host.threads.door(id):
+        path = await host.store.path(id)
+        if path is None or is_archived(path):
+            return False
         loaded = host.threads.get(id)
         if loaded is not None:
-            if not loaded.stored:
-                return False
             await host.threads.unload(loaded, "archived", closed=False)
         return await host.store.archive(id)
 

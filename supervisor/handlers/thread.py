@@ -18,6 +18,7 @@ from protocol.methods import (
     THREAD_START,
     THREAD_UNSUBSCRIBE,
 )
+from protocol.rollout import is_archived
 from protocol.thread import (
     ThreadLoadedListParams,
     ThreadLoadedListResponse,
@@ -159,16 +160,24 @@ async def thread_name_set(
     name = params.name.strip()
     if not name:
         raise invalid("thread name must not be empty")
-    loaded = host.threads.get(params.thread_id)
-    if loaded is not None:
-        if loaded.spec.ephemeral:
-            raise unknown_thread(params.thread_id)
-        loaded.rename(name)
-        loaded.send(Update(name=name))
-    elif await host.store.read(params.thread_id) is None:
-        raise unknown_thread(params.thread_id)
-    await host.store.set_name(params.thread_id, name)
+    async with host.threads.door(params.thread_id):  # who loads it meanwhile takes its name along
+        await _check_nameable(host, params.thread_id)
+        loaded = host.threads.get(params.thread_id)
+        if loaded is not None:
+            loaded.rename(name)
+            loaded.send(Update(name=name))
+        await host.store.set_name(params.thread_id, name)
     told = ThreadNameUpdatedNotification(thread_id=params.thread_id, thread_name=name)
     row = THREAD_NAME_UPDATED
     host.tell_all(row.name, row.encode(told), answering=client)
     return ThreadSetNameResponse()
+
+
+async def _check_nameable(host: Host, thread_id: str) -> None:
+    """Raises RpcError for what has no name, or keeps the one it was put away with (observed)."""
+    loaded = host.threads.get(thread_id)
+    path = await host.store.path(thread_id)
+    if loaded.spec.ephemeral if loaded is not None else path is None:
+        raise unknown_thread(thread_id)
+    if path is not None and is_archived(path):
+        raise invalid(f"thread {thread_id} is archived")

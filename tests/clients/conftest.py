@@ -37,13 +37,12 @@ def python_sdk() -> Path:
 
 
 @pytest.fixture(scope="session")
-def codex_tui() -> Path:
-    """The program of the Codex terminal UI."""
+def codex() -> Path:
+    """The reference server's program, which is the Codex terminal UI's too."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         pytest.skip(f"{TUI} runs on Linux on x86_64 only")
-    for program in ("tmux", "npm"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is missing, which the Codex terminal UI is driven or got by")
+    if not shutil.which("npm"):
+        pytest.skip("npm is missing, which the reference server is got by")
     with _fetched(TUI) as (folder, is_new):
         if is_new:
             _fetch("npm", "pack", "--loglevel=error", "--pack-destination", str(folder), TUI)
@@ -52,6 +51,14 @@ def codex_tui() -> Path:
                 members.extract(TUI_BINARY, folder, filter="data")
             package.unlink()
     return CACHE / _name(TUI) / TUI_BINARY
+
+
+@pytest.fixture(scope="session")
+def codex_tui(codex: Path) -> Path:
+    """The program of the Codex terminal UI, where it can be driven."""
+    if not shutil.which("tmux"):
+        pytest.skip("tmux is missing, which the Codex terminal UI is driven by")
+    return codex
 
 
 @contextmanager

@@ -296,3 +296,19 @@ def test_a_thread_begun_with_a_history_shows_its_first_words():
 def test_a_file_that_names_no_thread_has_no_summary(lines):
     """Observed: an empty rollout is not listed."""
     assert summary.summary(lines) is None
+
+
+def test_a_turn_that_no_line_begins_is_named_by_its_place(tmp_path):
+    """Observed: `rollout-N`, where N counts the lines before it that can be read."""
+    said = event("user_message", message="one?", images=[], local_images=[], text_elements=[])
+    lines = [line("session_meta", id="x"), b"no line\n", *turn("t", "two?", "2"), said]
+
+    assert [shown.id for shown in stored.turns(lines)] == ["t", "rollout-7"]
+
+
+def test_a_compaction_between_turns_is_a_turn(tmp_path):
+    """Observed: one without items."""
+    [first, between] = stored.turns([*turn("t", "one?", "1"), line("compacted", message="sum")])
+
+    assert (between.id, between.items, between.status) == ("rollout-6", [], "completed")
+    assert first.id == "t"

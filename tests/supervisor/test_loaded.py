@@ -198,6 +198,26 @@ async def test_the_next_worker_loads_what_is_on_disk(joined):
     assert (again.created_at, again.updated_at, again.next_seq) == (1, 2, 42)
 
 
+async def test_a_file_that_a_worker_made_before_it_died_is_loaded(joined, tmp_path):
+    """Ours: with another file of the same id, what was said in this one would be lost."""
+    path = tmp_path / "rollout"
+    path.touch()
+    joined.hear([state(stored=False, path=str(path))])
+    joined.stored = False
+    joined.lose()
+    joined.rewind()
+
+    assert joined.spec.rollout == str(path)
+
+
+async def test_the_next_worker_says_that_the_thread_is_well(joined):
+    """Ours: its death was told as `systemError`, so its return should be told, too."""
+    joined.lose()
+    joined.rewind()
+
+    assert joined.spec.revived
+
+
 async def test_a_fork_that_was_never_born_is_forked_again(stage):
     """Ours: it must not take over the file of its source."""
     fork = Loaded(stage.host, spec(rollout="/source", forked_from="other"))
