@@ -156,9 +156,9 @@ class Rollout:
         return RolloutError(error.errno, f"{cause}; make room or give access, then go on")
 
     async def sync(self) -> None:
-        """Return once what was written would survive a power cut."""
+        """Return once what was written would survive a power cut; it may be closed meanwhile."""
         if self._file is not None:
-            await trio.to_thread.run_sync(self._sync, self._file)
+            await trio.to_thread.run_sync(self._sync, os.dup(self._file))
 
     def _sync(self, file: int) -> None:
         try:
@@ -167,6 +167,8 @@ class Rollout:
                 self._sync_folder()
         except OSError as error:
             raise self._unwritable(error) from error
+        finally:
+            os.close(file)
 
     def _sync_folder(self) -> None:
         folder = os.open(Path(self.path).parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

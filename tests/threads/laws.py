@@ -48,8 +48,8 @@ class Laws(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "opened"):
-            self.opened.__exit__(None, None, None)
-            self.folder.cleanup()
+            with self.folder:
+                self.opened.__exit__(None, None, None)
 
     # ---- who is who
 

@@ -7,10 +7,11 @@ bounded time.
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import outcome
 import trio
 
 from protocol.methods import THREAD_LOADED_LIST
@@ -173,7 +174,12 @@ def world(place: Path, grace_seconds: int) -> Iterator[World]:
     """A world whose server runs; it is ended, with all that belongs to it."""
     made = World(place, grace_seconds)
     ready = threading.Event()
-    thread = threading.Thread(target=trio.run, args=(made.run, ready.set), daemon=True)
+    ended: list[outcome.Maybe[None]] = []
+
+    def run() -> None:
+        ended.append(outcome.capture(trio.run, made.run, ready.set))
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert ready.wait(WAIT_SECONDS)
     try:
@@ -181,5 +187,7 @@ def world(place: Path, grace_seconds: int) -> Iterator[World]:
         yield made
         made.end()
     finally:
-        made.finish()
+        with suppress(trio.RunFinishedError):  # it has failed, and says below why
+            made.finish()
         thread.join(WAIT_SECONDS)
+        ended[0].unwrap()

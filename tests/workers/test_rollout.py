@@ -244,6 +244,21 @@ async def test_what_was_written_can_be_put_on_the_disk(tmp_path):
     assert not rollout.exists
 
 
+async def test_a_file_that_is_closed_meanwhile_is_still_put_on_the_disk(tmp_path, monkeypatch):
+    """Ours: a worker that leaves closes the file while the end of its last turn is being synced."""
+    rollout = fresh(tmp_path)
+    rollout.user_message([TextInput("hello")])
+    synced = []
+
+    def fsync(file: int) -> None:
+        rollout.close()
+        synced.append(os.readlink(f"/proc/self/fd/{file}"))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    await rollout.sync()
+    assert synced == [rollout.path, str(Path(rollout.path).parent)]
+
+
 # ---- what lines say
 
 
