@@ -168,7 +168,8 @@ def _open(thread: "LoadedThread", loaded: Replay) -> None:
         )
         thread.rollout = Rollout.create(thread.settings.home, meta, created_ms)
         if spec.rollout is not None:
-            thread.rollout.copy_from(spec.rollout, keeps_words if spec.words_only else None)
+            keep = keeps_words if spec.words_only else None
+            thread.rollout.copy_from(spec.rollout, loaded.size, keep)
         elif spec.history:
             thread.rollout.item(*spec.history)
             thread.rollout.materialize()

@@ -34,7 +34,8 @@ class Replay(Struct):
     `meta` is None when the file has no readable `session_meta`.  `context` are the settings of the
     last turn that still counts; `told` is false when the model has not been told of them since
     the last compaction.  `compactions` counts those that still count.  `preview` is what was said
-    first, taken back or not, as a list of threads shows it.
+    first, taken back or not, as a list of threads shows it.  `size` is how much of the file this
+    is, to which the worker of a thread that is forked here may be adding.
     """
 
     meta: SessionMeta | None = None
@@ -47,6 +48,7 @@ class Replay(Struct):
     compactions: int = 0
     goal: ThreadGoal | None = None
     preview: str = ""
+    size: int = 0
 
 
 class _ContextLine(Struct):
@@ -152,6 +154,7 @@ def _load(file: BinaryIO, places: _Places) -> Replay:
         usage=record.usage_of(usage.payload.info) if usage and usage.payload.info else None,
         usage_turn_id=places.usage_turn_id,
         compactions=len(compactions),
+        size=places.transcript.offset,
         goal=places.goal,
     )
 
@@ -186,7 +189,7 @@ def _compact(compacted: Compacted, before: list[dict[str, Any]]) -> list[dict[st
 def _counting_lines(file: BinaryIO, places: _Places, begin: int) -> Iterator[bytes]:
     file.seek(begin)
     at = begin
-    for line in file:
+    while at < places.transcript.offset and (line := file.readline()):
         if not (places.transcript.cuts and places.is_cut(at)):
             yield line
         at += len(line)

@@ -6,12 +6,11 @@ message, so that a thread in which nothing was said leaves nothing behind.
 """
 
 import os
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import trio
@@ -184,25 +183,25 @@ class Rollout:
         if file is not None:
             os.close(file)
 
-    def copy_from(self, source: str, keep: Callable[[bytes], bool] | None = None) -> None:
-        """Take over the lines of another thread's file, its `session_meta` included.
+    def copy_from(
+        self, source: str, size: int, keep: Callable[[bytes], bool] | None = None
+    ) -> None:
+        """Take over lines of another thread's file, its `session_meta` included.
 
-        All of them, or those that are to be kept.
+        Of its first `size` bytes, all of them or those that are to be kept.
         """
         with opened(source) as read:
             self.materialize()
             assert self._file is not None
-            size = os.fstat(self._file).st_size
+            before = os.fstat(self._file).st_size
             try:
-                with open(self._file, "ab", closefd=False) as write:
-                    if keep is None:
-                        shutil.copyfileobj(read, write, COPY_BYTES)
-                    else:
-                        write.writelines(filter(keep, read))
+                with open(self._file, "ab", COPY_BYTES, closefd=False) as write:
+                    lines = _first(read, size)
+                    write.writelines(line for line in lines if keep is None or keep(line))
                 self._mend(self._file)
             except OSError as error:
                 with suppress(OSError):
-                    os.ftruncate(self._file, size)
+                    os.ftruncate(self._file, before)
                 raise self._unwritable(error) from error
 
     # ---- a turn, in the order of its lines
@@ -259,6 +258,13 @@ class Rollout:
 
     def rolled_back(self, turns: int) -> None:
         self.event(RolledBack(turns))
+
+
+def _first(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """The lines of the file's first bytes; the last one may be torn."""
+    while size > 0 and (line := file.readline(size)):
+        size -= len(line)
+        yield line
 
 
 def _end(

@@ -24,6 +24,7 @@ from protocol.stored import read_turns
 from protocol.thread import GitInfo, IdleStatus, Thread
 from protocol.turn import Turn
 from workers import record
+from workers.replay import replay
 from workers.rollout import Rollout, RolloutError
 
 ID = "0199a213-81c0-7800-8aa1-bbab2a035a53"
@@ -164,10 +165,22 @@ def test_a_fork_holds_its_own_beginning_and_then_its_source(tmp_path):
         file.write(b'{"timestamp":"2026')
     fork_id = "0199a213-81c0-7800-8aa1-bbab2a035a99"
     fork = fresh(tmp_path, id=fork_id, forked_from_id=ID)
-    fork.copy_from(source.path)
+    fork.copy_from(source.path, Path(source.path).stat().st_size)
     metas = [x["payload"]["id"] for x in lines(fork.path) if x["type"] == "session_meta"]
     assert metas == [fork_id, ID]
     assert len(read_turns(fork.path)) == 1
+
+
+def test_a_fork_takes_over_what_it_has_loaded_and_no_more(tmp_path):
+    """Ours: what its source says meanwhile would be in its turns and unknown to its model."""
+    source = fresh(tmp_path)
+    one_turn(source, tmp_path)
+    loaded = replay(source.path)
+    one_turn(source, tmp_path)
+    fork = fresh(tmp_path, id="0199a213-81c0-7800-8aa1-bbab2a035a99")
+    fork.copy_from(source.path, loaded.size)
+    assert read_turns(fork.path) == loaded.turns
+    assert len(read_turns(source.path)) == 2
 
 
 # ---- mishaps
@@ -252,7 +265,7 @@ async def test_a_file_that_is_closed_meanwhile_is_still_put_on_the_disk(tmp_path
 
     def fsync(file: int) -> None:
         rollout.close()
-        synced.append(os.readlink(f"/proc/self/fd/{file}"))
+        synced.append(str(Path(f"/proc/self/fd/{file}").readlink()))
 
     monkeypatch.setattr(os, "fsync", fsync)
     await rollout.sync()
