@@ -2,18 +2,24 @@
 
 The machine may be shared, so nothing counts because of its name alone: processes are ours by
 descent, for the test process adopts orphans; mounts by lying below the tests' own folder; control
-groups by the servers that we have started; terminals by being open in the test process.
+groups by the servers that we have started; terminals by being open in the test process.  The
+folders that a sandbox puts into the temporary folder, which commands may write to, are somebody's
+only while they are locked.
 """
 
 import contextlib
+import fcntl
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
+from protocol.placeholder import is_placeholder
+from sandbox.protected import PROTECTED
 from workers import cgroups, orphans
 
 END_SECONDS = 10.0  # for what is on its way out, on a machine that is very busy
@@ -40,6 +46,7 @@ class Watch:
             *(f"terminal {name}" for name in sorted({*_terminals()} - self._terminals)),
             *(f"mount {point}" for point in _mounts(folder)),
             *(f"control group {path}" for path in _groups()),
+            *(f"folder {path}" for path in _placeholders(Path(tempfile.gettempdir()))),
         ]
 
     def _processes(self) -> list[psutil.Process]:
@@ -82,3 +89,21 @@ def _groups() -> Iterator[str]:
             for path in Path(tree.home).glob(f"{cgroups.PREFIX}*-*-*"):
                 if int(path.name.split("-")[2]) in SERVERS:
                     yield str(path)
+
+
+def _placeholders(folder: Path) -> Iterator[Path]:
+    for path in (folder / name for name in PROTECTED):
+        with contextlib.suppress(FileNotFoundError):  # somebody's, and gone meanwhile
+            if is_placeholder(path) and not _is_locked(path):
+                yield path
+
+
+def _is_locked(path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
