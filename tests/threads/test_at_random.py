@@ -144,6 +144,8 @@ class Threads(Bursts):
         listened = "unsubscribed" if who in what.subscribers else "notSubscribed"
         assert status == (listened if what.loaded else "notLoaded")
         what.subscribers.discard(who)
+        if what.word is not None:
+            self.unheard[what.turns[-1].id] = 1
         self.settle()
 
     @rule(client=some, thread=some)
