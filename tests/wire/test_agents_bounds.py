@@ -82,6 +82,7 @@ async def test_a_parent_hears_that_its_agents_worker_was_killed(connect_stdio, p
     thread = await client.start()
     await client.begin(thread)
     [agent] = await waiting(client)
+    await provider.asked(3)  # by the agent too, which would else be given `never` later
     [worker] = workers_of(connect_stdio, agent)
     await connect_stdio.server.kill(worker)
     await done(client, thread)
