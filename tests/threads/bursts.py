@@ -22,7 +22,6 @@ from protocol.maintenance import (
 )
 from protocol.row import Method
 from protocol.thread import (
-    Thread,
     ThreadArchiveParams,
     ThreadListParams,
     ThreadLoadedListParams,
@@ -55,23 +54,25 @@ class Bursts(Laws):
         asked = [self.ask(self.client(who), what, deed) for who, deed in deeds if deed != "kill"]
         if "kill" in done:
             self.world.kill_holder(what.path)
-        forks = [made for client, id, deed in asked if (made := self.answer(client, id, deed))]
+        forks = {made for client, id, deed in asked if (made := self.answer(client, id, deed))}
         self.calm(what)
         self.find_out(what)
         assert "rollback" in done or what.turns[: len(over)] == over, "a turn that was over is lost"
+        if {"kill", "fork"} <= done:  # who forks has the file open too, and may leave a copy
+            forks |= set(self.listed(archived=False)) - {thread.id for thread in self.threads}
         for fork in forks:
-            self.threads.append(ExpectedThread(fork.id))
+            self.threads.append(ExpectedThread(fork))
             self.find_out(self.threads[-1])
         self.world.caught_up()
         for client in self.world.clients:
             self.check_ends(client, what.id, heard_out="unsubscribe" not in done)
 
-    def answer(self, client: Client, id: int, deed: str) -> Thread | None:
-        """Wait for an answer; the thread that a fork has made."""
+    def answer(self, client: Client, id: int, deed: str) -> str | None:
+        """Wait for an answer; the id of the thread that a fork has made."""
         answer = self.world.do(client.answer_to, id)
         if answer.error is None:
             made = deed == "fork"
-            return methods.THREAD_FORK.decode_result(answer.result).thread if made else None
+            return methods.THREAD_FORK.decode_result(answer.result).thread.id if made else None
         assert answer.error.code == INVALID_REQUEST or answer.error.message == LOST, answer.error
         return None
 
@@ -189,8 +190,8 @@ class Bursts(Laws):
         loaded = self.world.do(client.call, methods.THREAD_LOADED_LIST, ThreadLoadedListParams())
         what.loaded, what.dead, what.word, what.steered = what.id in loaded.data, False, None, []
         self.settle()
-        what.archived, what.stored = self.is_listed(what, True), False
-        what.stored = what.archived or self.is_listed(what, False)
+        what.archived, what.stored = what.id in self.listed(archived=True), False
+        what.stored = what.archived or what.id in self.listed(archived=False)
         if not what.stored and not what.loaded:
             what.turns = []
             return
@@ -207,7 +208,7 @@ class Bursts(Laws):
                 return known
         return ExpectedTurn(turn.id, None, texts(turn), (turn.status,))
 
-    def is_listed(self, what: ExpectedThread, archived: bool) -> bool:
+    def listed(self, *, archived: bool) -> list[str]:
         asked = ThreadListParams(archived=archived, limit=100)
         listed = self.world.do(self.world.clients[0].call, methods.THREAD_LIST, asked)
-        return what.id in [thread.id for thread in listed.data]
+        return [thread.id for thread in listed.data]
