@@ -1,0 +1,121 @@
+"""Requests about the host around the threads: commands, files, configuration, accounts."""
+
+from protocol import (
+    account,
+    command,
+    config,
+    fs,
+    fuzzy,
+    hook,
+    mcp,
+    memory,
+    model,
+    process,
+    skill,
+)
+from protocol.row import request
+from protocol.wire import Nothing
+
+# ---- requests: commands and processes of a client's own; a command worker answers
+
+COMMAND_EXEC = request("command/exec", command.CommandExecParams, command.CommandExecResponse)
+COMMAND_EXEC_WRITE = request(
+    "command/exec/write", command.CommandExecWriteParams, command.CommandExecWriteResponse
+)
+COMMAND_EXEC_RESIZE = request(
+    "command/exec/resize", command.CommandExecResizeParams, command.CommandExecResizeResponse
+)
+COMMAND_EXEC_TERMINATE = request(
+    "command/exec/terminate",
+    command.CommandExecTerminateParams,
+    command.CommandExecTerminateResponse,
+)
+PROCESS_SPAWN = request(
+    "process/spawn", process.ProcessSpawnParams, process.ProcessSpawnResponse, experimental=True
+)
+PROCESS_WRITE_STDIN = request(
+    "process/writeStdin",
+    process.ProcessWriteStdinParams,
+    process.ProcessWriteStdinResponse,
+    experimental=True,
+)
+PROCESS_RESIZE_PTY = request(
+    "process/resizePty",
+    process.ProcessResizePtyParams,
+    process.ProcessResizePtyResponse,
+    experimental=True,
+)
+PROCESS_KILL = request(
+    "process/kill", process.ProcessKillParams, process.ProcessKillResponse, experimental=True
+)
+
+# ---- requests: files, without a sandbox
+
+FS_READ_FILE = request("fs/readFile", fs.FsReadFileParams, fs.FsReadFileResponse)
+FS_WRITE_FILE = request("fs/writeFile", fs.FsWriteFileParams, fs.FsWriteFileResponse)
+FS_CREATE_DIRECTORY = request(
+    "fs/createDirectory", fs.FsCreateDirectoryParams, fs.FsCreateDirectoryResponse
+)
+FS_GET_METADATA = request("fs/getMetadata", fs.FsGetMetadataParams, fs.FsGetMetadataResponse)
+FS_READ_DIRECTORY = request(
+    "fs/readDirectory", fs.FsReadDirectoryParams, fs.FsReadDirectoryResponse
+)
+FS_REMOVE = request("fs/remove", fs.FsRemoveParams, fs.FsRemoveResponse)
+FS_COPY = request("fs/copy", fs.FsCopyParams, fs.FsCopyResponse)
+FS_WATCH = request("fs/watch", fs.FsWatchParams, fs.FsWatchResponse)
+FS_UNWATCH = request("fs/unwatch", fs.FsUnwatchParams, fs.FsUnwatchResponse)
+FUZZY_FILE_SEARCH = request(
+    "fuzzyFileSearch", fuzzy.FuzzyFileSearchParams, fuzzy.FuzzyFileSearchResponse
+)
+FUZZY_FILE_SEARCH_SESSION_START = request(
+    "fuzzyFileSearch/sessionStart",
+    fuzzy.FuzzyFileSearchSessionStartParams,
+    fuzzy.FuzzyFileSearchSessionStartResponse,
+    experimental=True,
+)
+FUZZY_FILE_SEARCH_SESSION_UPDATE = request(
+    "fuzzyFileSearch/sessionUpdate",
+    fuzzy.FuzzyFileSearchSessionUpdateParams,
+    fuzzy.FuzzyFileSearchSessionUpdateResponse,
+    experimental=True,
+)
+FUZZY_FILE_SEARCH_SESSION_STOP = request(
+    "fuzzyFileSearch/sessionStop",
+    fuzzy.FuzzyFileSearchSessionStopParams,
+    fuzzy.FuzzyFileSearchSessionStopResponse,
+    experimental=True,
+)
+
+# ---- requests: what clients ask on their way
+
+MODEL_LIST = request("model/list", model.ModelListParams, model.ModelListResponse)
+MODEL_PROVIDER_CAPABILITIES_READ = request(
+    "modelProvider/capabilities/read",
+    model.ModelProviderCapabilitiesReadParams,
+    model.ModelProviderCapabilitiesReadResponse,
+)
+COLLABORATION_MODE_LIST = request(
+    "collaborationMode/list",
+    model.CollaborationModeListParams,
+    model.CollaborationModeListResponse,
+    experimental=True,
+)
+CONFIG_READ = request("config/read", config.ConfigReadParams, config.ConfigReadResponse)
+CONFIG_REQUIREMENTS_READ = request(
+    "configRequirements/read", Nothing, config.ConfigRequirementsReadResponse
+)
+EXPERIMENTAL_FEATURE_LIST = request(
+    "experimentalFeature/list",
+    config.ExperimentalFeatureListParams,
+    config.ExperimentalFeatureListResponse,
+)
+ACCOUNT_READ = request("account/read", account.GetAccountParams, account.GetAccountResponse)
+ACCOUNT_RATE_LIMITS_READ = request(
+    "account/rateLimits/read", Nothing, account.GetAccountRateLimitsResponse
+)
+MEMORY_RESET = request("memory/reset", Nothing, memory.MemoryResetResponse, experimental=True)
+SKILLS_LIST = request("skills/list", skill.SkillsListParams, skill.SkillsListResponse)
+HOOKS_LIST = request("hooks/list", hook.HooksListParams, hook.HooksListResponse)
+MCP_SERVER_STATUS_LIST = request(
+    "mcpServerStatus/list", mcp.ListMcpServerStatusParams, mcp.ListMcpServerStatusResponse
+)

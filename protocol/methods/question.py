@@ -1,0 +1,37 @@
+"""Questions of the server to its clients."""
+
+from protocol import (
+    approval,
+    dynamic,
+    permission,
+    question,
+)
+from protocol.row import ask
+
+COMMAND_APPROVAL = ask(
+    "item/commandExecution/requestApproval",
+    approval.CommandExecutionRequestApprovalParams,
+    approval.CommandExecutionRequestApprovalResponse,
+)
+FILE_CHANGE_APPROVAL = ask(
+    "item/fileChange/requestApproval",
+    approval.FileChangeRequestApprovalParams,
+    approval.FileChangeRequestApprovalResponse,
+)
+PERMISSIONS_APPROVAL = ask(
+    "item/permissions/requestApproval",
+    permission.PermissionsRequestApprovalParams,
+    permission.PermissionsRequestApprovalResponse,
+)
+USER_INPUT = ask(
+    "item/tool/requestUserInput",
+    question.ToolRequestUserInputParams,
+    question.ToolRequestUserInputResponse,
+    waiting="waitingOnUserInput",
+)
+DYNAMIC_TOOL_CALL = ask(
+    "item/tool/call",
+    dynamic.DynamicToolCallParams,
+    dynamic.DynamicToolCallResponse,
+    waiting=None,
+)
