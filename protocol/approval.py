@@ -1,10 +1,10 @@
-from typing import Literal
+from typing import Annotated, Literal
 
 from msgspec import UNSET, UnsetType, field
 
 from protocol.item import CommandAction
 from protocol.permission import AdditionalPermissionProfile
-from protocol.wire import Wire
+from protocol.wire import EXPERIMENTAL, OneKey, Wire
 
 
 class ExecpolicyAmendment(Wire):
@@ -23,7 +23,7 @@ class NetworkAmendment(Wire):
     network_policy_amendment: NetworkPolicyAmendment = field(name="network_policy_amendment")
 
 
-class AmendingDecision(Wire):
+class AmendingDecision(OneKey):
     accept_with_execpolicy_amendment: ExecpolicyAmendment | UnsetType = UNSET
     apply_network_policy_amendment: NetworkAmendment | UnsetType = UNSET
 
@@ -48,9 +48,11 @@ class CommandExecutionRequestApprovalParams(Wire, omit_defaults=True):
     started_at_ms: int
     thread_id: str
     turn_id: str
-    additional_permissions: AdditionalPermissionProfile | None = None
+    additional_permissions: Annotated[AdditionalPermissionProfile | None, EXPERIMENTAL] = None
     approval_id: str | None = None
-    available_decisions: list[CommandExecutionApprovalDecision] | None = None
+    available_decisions: Annotated[list[CommandExecutionApprovalDecision] | None, EXPERIMENTAL] = (
+        None
+    )
     command: str | None = None
     command_actions: list[CommandAction] | None = None
     cwd: str | None = None

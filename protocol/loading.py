@@ -61,9 +61,9 @@ class ThreadStartResponse(Wire):
     model_provider: str
     sandbox: SandboxPolicy
     thread: Thread
-    active_permission_profile: ActivePermissionProfile | None = None
+    active_permission_profile: Annotated[ActivePermissionProfile | None, EXPERIMENTAL] = None
     instruction_sources: list[str] = field(default_factory=list[str])
-    permission_profile: PermissionProfile | None = None
+    permission_profile: Annotated[PermissionProfile | None, EXPERIMENTAL] = None
     reasoning_effort: ReasoningEffort | None = None
     service_tier: str | None = None
 

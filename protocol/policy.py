@@ -43,7 +43,7 @@ class GranularSettings(Wire):
 
 
 class GranularApproval(Wire):
-    granular: GranularSettings | UnsetType = UNSET
+    granular: GranularSettings
 
 
 AskForApproval = Literal["untrusted", "on-failure", "on-request", "never"] | GranularApproval

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from protocol.methods import NOTIFICATIONS, QUESTIONS, REQUESTS
 from protocol.row import Method, Notification, experimental_fields
+from protocol.wire import OneKey
 
 Schema = dict[str, Any]
 
@@ -23,10 +24,13 @@ REQUEST_ID: Schema = {"anyOf": [{"type": "string"}, {"type": "integer", "format"
 def definitions(*, experimental: bool) -> dict[str, Schema]:
     """Every shape by its name.  Without `experimental`, only what needs no capability."""
     requests = [row for row in REQUESTS.values() if experimental or not row.experimental]
-    rows = [*requests, *QUESTIONS.values(), *NOTIFICATIONS.values()]
-    _, found = msgspec.json.schema_components(list(_shapes(rows)), ref_template=REF + "{name}")
+    shapes = list(_shapes([*requests, *QUESTIONS.values(), *NOTIFICATIONS.values()]))
+    _, found = msgspec.json.schema_components(shapes, ref_template=REF + "{name}")
     if not experimental:
-        _leave_out_fields(requests, found)
+        _leave_out_fields(shapes, found)
+    for shape in OneKey.__subclasses__():
+        if shape.__name__ in found:
+            found[shape.__name__] = _one_of(found[shape.__name__])
     unions = {
         "RequestId": REQUEST_ID,
         "ClientRequest": _union(requests, "Request", answered=True),
@@ -77,11 +81,20 @@ def _shapes(rows: Iterable[Method[Any, Any] | Notification[Any]]) -> Iterator[ty
             yield row.result
 
 
-def _leave_out_fields(rows: Iterable[Method[Any, Any]], found: dict[str, Schema]) -> None:
-    for row in rows:
-        wire = {field.name: field.encode_name for field in msgspec.structs.fields(row.params)}
-        for attribute, _, _ in experimental_fields(row.params):
-            found[row.params.__name__]["properties"].pop(wire[attribute], None)
+def _leave_out_fields(shapes: Iterable[type[Struct]], found: dict[str, Schema]) -> None:
+    for shape in shapes:
+        for _, name, _ in experimental_fields(shape):
+            found[shape.__name__]["properties"].pop(name, None)
+
+
+def _one_of(schema: Schema) -> Schema:
+    """Each key as an object of its own, which is what the class stands for."""
+    return {
+        "oneOf": [
+            {"type": "object", "required": [name], "properties": {name: value}}
+            for name, value in schema["properties"].items()
+        ]
+    }
 
 
 def _union(

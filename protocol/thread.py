@@ -3,7 +3,7 @@ from typing import Any, Literal
 from msgspec import UNSET, UnsetType, field
 
 from protocol.turn import Turn, TurnItemsView
-from protocol.wire import U32, Wire
+from protocol.wire import U32, OneKey, Wire
 
 
 class GitInfo(Wire):
@@ -23,7 +23,7 @@ class ThreadSpawn(Wire):
     agent_role: str | None = field(default=None, name="agent_role")
 
 
-class SpawnedSource(Wire):
+class SpawnedSource(OneKey):
     thread_spawn: ThreadSpawn | UnsetType = field(default=UNSET, name="thread_spawn")
     other: str | UnsetType = UNSET
 
@@ -31,7 +31,7 @@ class SpawnedSource(Wire):
 SubAgentSource = Literal["review", "compact", "memory_consolidation"] | SpawnedSource
 
 
-class NamedSource(Wire):
+class NamedSource(OneKey):
     custom: str | UnsetType = UNSET
     sub_agent: SubAgentSource | UnsetType = UNSET
 

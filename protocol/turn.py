@@ -10,7 +10,7 @@ from protocol.policy import (
     PermissionProfileSelectionParams,
     SandboxPolicy,
 )
-from protocol.wire import EXPERIMENTAL, Wire
+from protocol.wire import EXPERIMENTAL, OneKey, Wire
 
 
 class HttpStatus(Wire):
@@ -24,7 +24,7 @@ class ActiveTurnNotSteerable(Wire):
     turn_kind: NonSteerableTurnKind
 
 
-class DetailedErrorInfo(Wire):
+class DetailedErrorInfo(OneKey):
     http_connection_failed: HttpStatus | UnsetType = UNSET
     response_stream_connection_failed: HttpStatus | UnsetType = UNSET
     response_stream_disconnected: HttpStatus | UnsetType = UNSET

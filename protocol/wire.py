@@ -17,6 +17,10 @@ class Wire(Struct, rename="camel"):
     """A shape that a client sends or receives."""
 
 
+class OneKey(Wire):
+    """An object with exactly one of its fields, which is how the reference server tags a value."""
+
+
 class Nothing(Wire):
     """The empty object: params of a method without any, or an answer that only says "done"."""
 

@@ -198,10 +198,8 @@ def _approval(settings: Settings) -> str:
             return wording.ON_REQUEST
         case "never":
             return wording.NEVER
-        case GranularApproval(granular=GranularSettings() as kinds):
+        case GranularApproval(granular=kinds):
             return _granular(kinds)
-        case GranularApproval():
-            return wording.ON_REQUEST
 
 
 def _widening(settings: Settings) -> list[str]:
