@@ -278,7 +278,7 @@ def mcp_call(called: McpCalled) -> McpToolCall:
         "completed",
         called.invocation.tool,
         duration_ms=called.duration.secs * 1000 + called.duration.nanos // 1_000_000,
-        mcp_app_resource_uri=called.mcp_app_resource_uri or None,
+        mcp_app_resource_uri=called.mcp_app_resource_uri or UNSET,
     )
     match called.result:
         case {"Ok": {"content": content, **rest}}:

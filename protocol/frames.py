@@ -14,7 +14,7 @@ from protocol.framing import pack
 from protocol.item import CollabAgentStatus
 from protocol.network import ManagedNetwork
 from protocol.policy import DangerFullAccess, PermissionProfile, SandboxPolicy
-from protocol.settings import Limits, Settings, ShellEnvironment
+from protocol.settings import Limits, McpServer, Settings, ShellEnvironment
 from protocol.thread import DynamicToolSpec, SessionSource, Thread, ThreadSource
 
 
@@ -67,6 +67,45 @@ class StartCommands(Frame):
 
 class StartSearches(Frame):
     """Be a search worker: each call is a `Find`, or a `Query` about a session that one began."""
+
+
+class StartServices(Frame):
+    """Be the service worker: it asks MCP servers for clients that have no thread."""
+
+    home: str
+    version: str
+
+
+class AskStatus(Frame):
+    """How do these MCP servers fare, and what do they offer?  `full` is with their resources."""
+
+    n: int
+    servers: dict[str, McpServer]
+    full: bool
+
+
+class ReadResource(Frame):
+    """Start a server to read one resource of it."""
+
+    n: int
+    name: str
+    server: McpServer
+    uri: str
+
+
+class LogIn(Frame):
+    """Have a person log in to an MCP server; the reply has the address for the browser.
+
+    How it ended is told by an event.  `timeout_secs` is for the person.
+    """
+
+    n: int
+    name: str
+    server: McpServer
+    scopes: list[str] | None = None
+    timeout_secs: int | None = None
+    port: int = 0
+    callback_url: str | None = None
 
 
 class Root(Struct, array_like=True):
@@ -168,6 +207,12 @@ class Update(Frame):
 
     name: str | None = None
     path: str | None = None
+
+
+class Equip(Frame):
+    """The configuration has other MCP servers now."""
+
+    mcp_servers: dict[str, McpServer]
 
 
 class Rest(Frame):
@@ -288,6 +333,13 @@ class CloseAgent(Frame):
     thread_id: str
 
 
+class Allow(Frame):
+    """The user allows a tool of an MCP server for good: keep that in the configuration."""
+
+    server: str
+    tool: str
+
+
 class Log(Frame):
     """Something an operator should read."""
 
@@ -298,10 +350,23 @@ class Log(Frame):
 Errand = StartAgent | TellAgent | ResumeAgent | CloseAgent
 """What a worker asks of the supervisor, answered by Reply or Failed with the same `n`."""
 
-Birth = StartThread | StartCommands | StartSearches
-Order = Spawn | Taken | Find | Query | Call
-Down = Birth | Order | Answered | Refused | Reply | Failed | Agent | Cancel | Update | Rest | Bye
-Up = Hello | Reply | Failed | Ask | Withdrawn | Event | State | Agent | Errand | Log
+Birth = StartThread | StartCommands | StartSearches | StartServices
+Order = Spawn | Taken | Find | Query | AskStatus | ReadResource | LogIn | Call
+Down = (
+    Birth
+    | Order
+    | Answered
+    | Refused
+    | Reply
+    | Failed
+    | Agent
+    | Cancel
+    | Update
+    | Equip
+    | Rest
+    | Bye
+)
+Up = Hello | Reply | Failed | Ask | Withdrawn | Event | State | Agent | Errand | Allow | Log
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_down = msgspec.msgpack.Decoder(Down).decode

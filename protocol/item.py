@@ -1,6 +1,6 @@
 from typing import Any, Literal
 
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
 from protocol.model import ReasoningEffort
 from protocol.wire import Wire
@@ -188,7 +188,7 @@ class McpToolCall(Wire, tag_field="type", tag="mcpToolCall"):
     tool: str
     duration_ms: int | None = None
     error: McpToolCallError | None = None
-    mcp_app_resource_uri: str | None = None
+    mcp_app_resource_uri: str | UnsetType | None = UNSET
     result: McpToolCallResult | None = None
 
 

@@ -1,8 +1,10 @@
+"""MCP servers as clients see them.  What a server says of its own passes as it is."""
+
 from typing import Any, Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, field
 
-from protocol.wire import U32, Wire
+from protocol.wire import I64, U32, Wire
 
 McpServerStatusDetail = Literal["full", "toolsAndAuthOnly"]
 
@@ -59,3 +61,87 @@ class McpServerStatus(Wire):
 class ListMcpServerStatusResponse(Wire):
     data: list[McpServerStatus]
     next_cursor: str | None = None
+
+
+class McpServerRefreshResponse(Wire):
+    """The threads begin to use the new configuration with their next turn."""
+
+
+McpServerStartupState = Literal["starting", "ready", "failed", "cancelled"]
+
+
+class McpServerStatusUpdatedNotification(Wire):
+    name: str
+    status: McpServerStartupState
+    error: str | None = None
+
+
+class McpResourceReadParams(Wire):
+    server: str
+    uri: str
+    thread_id: str | None = None
+
+
+class McpResourceReadResponse(Wire):
+    contents: list[dict[str, Any]]
+
+
+class McpServerToolCallParams(Wire):
+    server: str
+    thread_id: str
+    tool: str
+    meta: Any = field(default=None, name="_meta")
+    arguments: Any = None
+
+
+class McpServerToolCallResponse(Wire):
+    content: list[Any]
+    structured_content: Any | UnsetType = UNSET
+    is_error: bool | UnsetType | None = UNSET
+    meta: Any | UnsetType = field(default=UNSET, name="_meta")
+
+
+class McpToolCallProgressNotification(Wire):
+    item_id: str
+    message: str
+    thread_id: str
+    turn_id: str
+
+
+class McpServerElicitationRequestParams(Wire):
+    """`mode` says which of the other fields there are."""
+
+    thread_id: str
+    turn_id: str | None
+    server_name: str
+    mode: Literal["form", "url"]
+    meta: Any = field(name="_meta")
+    message: str
+    requested_schema: dict[str, Any] | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    elicitation_id: str | UnsetType = UNSET
+
+
+McpServerElicitationAction = Literal["accept", "decline", "cancel"]
+
+
+class McpServerElicitationRequestResponse(Wire):
+    action: McpServerElicitationAction
+    content: Any = None
+    meta: Any = field(default=None, name="_meta")
+
+
+class McpServerOauthLoginParams(Wire):
+    name: str
+    scopes: list[str] | None = None
+    timeout_secs: I64 | None = None
+
+
+class McpServerOauthLoginResponse(Wire):
+    authorization_url: str
+
+
+class McpServerOauthLoginCompletedNotification(Wire):
+    name: str
+    success: bool
+    error: str | None = None

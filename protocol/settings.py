@@ -69,6 +69,44 @@ class Limits(Struct, frozen=True):
     thread_processes: int = THREAD_PROCESSES
 
 
+McpApproval = Literal["auto", "prompt", "approve"]
+"""When a tool is asked about: by what it says of itself, always, never."""
+
+
+class McpServer(Struct, kw_only=True):
+    """One entry of `mcp_servers`: a program (`command`), or an address (`url`).
+
+    `env_vars` are names to pass on; the `*_env_*` fields name variables of the server's process.
+    """
+
+    command: str | None = None
+    args: list[str] = field(default_factory=list[str])
+    env: dict[str, str] = field(default_factory=dict[str, str])
+    env_vars: list[str] = field(default_factory=list[str])
+    cwd: str | None = None
+    url: str | None = None
+    bearer_token_env_var: str | None = None
+    http_headers: dict[str, str] = field(default_factory=dict[str, str])
+    env_http_headers: dict[str, str] = field(default_factory=dict[str, str])
+    scopes: list[str] | None = None
+    oauth_resource: str | None = None
+    enabled: bool = True
+    required: bool = False
+    startup_timeout_sec: float = 10.0
+    tool_timeout_sec: float = 120.0
+    enabled_tools: list[str] | None = None
+    disabled_tools: list[str] = field(default_factory=list[str])
+    supports_parallel_tool_calls: bool = False
+    default_tools_approval_mode: McpApproval | None = None
+    approval_modes: dict[str, McpApproval] = field(default_factory=dict[str, McpApproval])
+    """Of single tools, by name."""
+
+    def allows(self, tool: str) -> bool:
+        """Whether the configuration lets this tool be used."""
+        named = self.enabled_tools is None or tool in self.enabled_tools
+        return named and tool not in self.disabled_tools
+
+
 class Settings(Struct, kw_only=True):
     """Everything that one thread needs to know.  `cwd` is absolute."""
 
@@ -121,6 +159,7 @@ class Settings(Struct, kw_only=True):
     skills: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     collaboration_mode: CollaborationMode | None = None
     agents: AgentSettings = field(default_factory=AgentSettings)
+    mcp_servers: dict[str, McpServer] = field(default_factory=dict[str, McpServer])
 
     def feature(self, name: str, default: bool = False) -> bool:
         return self.features.get(name, default)

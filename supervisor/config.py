@@ -113,17 +113,16 @@ class Config:
 
     def trust(self, cwd: str) -> None:
         """Write down that the project around `cwd` is trusted.  Raises ConfigError and OSError."""
-        import tomlkit  # noqa: PLC0415 - costs 15 ms, and only writing needs it
+        self.set(["projects", trust_key(cwd), "trust_level"], "trusted")
+
+    def set(self, path: list[str], value: Any) -> None:
+        """Write one value into the user's file.  Raises ConfigError and OSError."""
+        from supervisor.edit import edited  # noqa: PLC0415 - tomlkit costs 15 ms
 
         source = self._source(self.file)
         source.table()
         text = self.file.read_text("utf-8") if self.file.exists() else ""
-        document: Any = tomlkit.parse(text)
-        if "projects" not in document:
-            document["projects"] = tomlkit.table(is_super_table=True)
-        projects = document["projects"]
-        projects.setdefault(trust_key(cwd), tomlkit.table())["trust_level"] = "trusted"
-        source.write(tomlkit.dumps(document))
+        source.write(edited(text, [(path, value)]))
 
     def model_provider(self) -> str:
         """The provider whose threads are listed where a client names none."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from supervisor.commands import Commands
     from supervisor.config import Config
     from supervisor.searches import Searches
+    from supervisor.services import Services
     from supervisor.store import Store
     from supervisor.threads import Threads
     from supervisor.watches import Watches
@@ -31,6 +32,7 @@ class Host:
     agents: "Agents"
     watches: "Watches"
     searches: "Searches"
+    services: "Services"
     clients: set[Connection] = field(default_factory=set[Connection])
     in_flight: int = 0
     """Requests of all clients, gone ones too, that wait for an answer."""

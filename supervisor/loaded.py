@@ -13,6 +13,7 @@ from protocol.envelope import Request, RequestId
 from protocol.errors import INTERNAL_ERROR, RpcError, overloaded
 from protocol.frames import (
     Agent,
+    Allow,
     Ask,
     Call,
     CloseAgent,
@@ -31,7 +32,14 @@ from protocol.frames import (
     Update,
     Withdrawn,
 )
-from protocol.methods import BROADCAST, ERROR, THREAD_STATUS_CHANGED, TURN_COMPLETED
+from protocol.methods import (
+    BROADCAST,
+    ERROR,
+    MCP_RESOURCE_READ,
+    MCP_TOOL_CALL,
+    THREAD_STATUS_CHANGED,
+    TURN_COMPLETED,
+)
 from protocol.thread import (
     SystemErrorStatus,
     Thread,
@@ -41,6 +49,7 @@ from protocol.thread import (
 from protocol.turn import ErrorNotification, Turn, TurnCompletedNotification, TurnError
 from supervisor.connection import Connection
 from supervisor.fanout import spread
+from supervisor.layers import ConfigError
 from supervisor.worker import Worker
 
 if TYPE_CHECKING:
@@ -48,6 +57,8 @@ if TYPE_CHECKING:
 
 LOST = "the thread's worker process died; the next request loads the thread again"
 HUNG = "the thread's worker process did not answer and was ended; the next request loads it again"
+# What waits for others than the worker, who have deadlines of their own.
+UNHURRIED = frozenset(row.name for row in (MCP_TOOL_CALL, MCP_RESOURCE_READ))
 PATIENCE_SECONDS = 60.0  # handlers never do the work; loading a file of a gigabyte takes less
 UNANSWERED_BYTES = 64 << 20  # of calls that wait for the worker; one alone may be larger
 
@@ -162,6 +173,8 @@ class Loaded:
                 self.host.agents.fares(self, status, message)
             case StartAgent() | TellAgent() | ResumeAgent() | CloseAgent():
                 self.host.agents.serve(self, frame)
+            case Allow(server, tool):
+                self._allow(server, tool)
             case Ask():
                 self.host.asks.ask(self, frame)
             case Withdrawn(k):
@@ -172,6 +185,14 @@ class Loaded:
                 pass
             case _:
                 assert_never(frame)
+
+    def _allow(self, server: str, tool: str) -> None:
+        """The user's yes holds for the session anyway, so nothing fails when it is not kept."""
+        path = ["mcp_servers", server, "tools", tool, "approval_mode"]
+        try:
+            self.host.config.set(path, "approve")
+        except (ConfigError, OSError) as error:
+            log.warning("%s: the approval of %s/%s was not kept: %s", self.id, server, tool, error)
 
     def _reply(self, n: int, body: bytes) -> None:
         pending = self._settle(n)
@@ -317,13 +338,18 @@ class Loaded:
             with trio.move_on_at(self._due(grace_seconds)) as due:
                 await self._changed.wait()
             if due.cancelled_caught:
-                return "hung" if self._pending else "abandoned"
+                return "abandoned" if self._waiting_since() is None else "hung"
         return "ending"
 
     def _due(self, grace_seconds: float) -> float:
-        for oldest in self._pending.values():
-            return oldest.since + PATIENCE_SECONDS
+        if (since := self._waiting_since()) is not None:
+            return since + PATIENCE_SECONDS
         return inf if self.busy else trio.current_time() + grace_seconds
+
+    def _waiting_since(self) -> float | None:
+        """When the oldest call was made that the worker should have answered at once."""
+        hurried = (p.since for p in self._pending.values() if p.request.method not in UNHURRIED)
+        return next(hurried, None)
 
     async def wait_idle(self) -> None:
         """Return once no turn is running."""

@@ -25,6 +25,7 @@ from protocol.settings import Settings, ShellEnvironment
 from supervisor import check, deprecated, features
 from supervisor.config import Config, request_table
 from supervisor.layers import ConfigError, Layer, merged
+from supervisor.mcp_servers import mcp_servers
 from supervisor.network import managed_networks
 from supervisor.permissions import by_mode, by_trust, named_profiles, permissions
 from supervisor.project import trust_level
@@ -92,6 +93,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         skills=skills_for(config, cwd),
         rules_folders=_rules_folders(layers),
         agents=agents(toml, layers),
+        mcp_servers=mcp_servers(toml),
         **_model(toml, wanted),
         **_instructions(toml, wanted),
         **_safety(toml, layers, named, wanted, trust, home=str(config.home), cwd=cwd),

@@ -17,6 +17,7 @@ from protocol.envelope import Answer, Request
 from protocol.errors import INTERNAL_ERROR, RpcError, invalid, overloaded
 from protocol.methods import (
     INITIALIZE,
+    MCP_RESOURCE_READ,
     REQUESTS,
     REVIEW_START,
     THREAD_GOAL_CLEAR,
@@ -87,6 +88,7 @@ QUIET = frozenset(
         THREAD_GOAL_GET,
         THREAD_GOAL_CLEAR,
         REVIEW_START,
+        MCP_RESOURCE_READ,
     )
 )
 

@@ -4,23 +4,16 @@ A session belongs to the connection that began it, like the processes of a clien
 when nobody has wanted anything of it for a while, and gives back what it knew of the disk.
 """
 
-import logging
-import os
-import signal
-from contextlib import suppress
 from dataclasses import dataclass
 
 import trio
 
 from protocol.errors import INTERNAL_ERROR, RpcError, invalid
 from protocol.frames import (
-    Bye,
     Cancel,
-    Down,
     Event,
     Failed,
     Find,
-    Log,
     Query,
     Reply,
     Root,
@@ -30,14 +23,11 @@ from protocol.frames import (
 from protocol.fuzzy import FuzzyFileSearchResponse
 from protocol.methods import FUZZY_FILE_SEARCH
 from supervisor.connection import Connection
-from supervisor.worker import NurseryProcess, Worker
+from supervisor.seldom import Seldom
+from supervisor.worker import NurseryProcess
 
 SESSIONS = 16  # of one client, at the same time
-IDLE_SECONDS = 60.0  # without a search, before the worker ends
-FAREWELL_SECONDS = 1.0  # it has nothing to lose
 LOST = "the worker process that searched died; search again"
-
-log = logging.getLogger("atrio.searches")
 
 
 @dataclass(eq=False)
@@ -65,15 +55,18 @@ class Searches:
     """`nursery` runs one task for the worker."""
 
     def __init__(self, births: NurseryProcess, nursery: trio.Nursery) -> None:
-        self._births = births
-        self._nursery = nursery
         self._calls = 0
         self._sessions: dict[int, Session] = {}
         self._searches: dict[int, Search] = {}
-        self._worker: Worker | None = None
-        self._waiting: list[Down] = []
-        self._is_up = False
-        self._busy = trio.Event()
+        self._worker = Seldom(
+            births,
+            nursery,
+            StartSearches(),
+            hear=self._hear,
+            lost=self._lost,
+            wanted=self._wanted,
+        )
+        self._send = self._worker.send
 
     # ---- what clients want
 
@@ -137,42 +130,6 @@ class Searches:
 
     # ---- the worker
 
-    def _send(self, frame: Down) -> None:
-        self._busy.set()
-        if self._worker is not None:
-            self._worker.send(frame)
-            return
-        self._waiting.append(frame)
-        if not self._is_up:
-            self._is_up = True
-            self._nursery.start_soon(self._run)
-
-    async def _run(self) -> None:
-        worker = await self._births.adopt()
-        for frame in (StartSearches(), *self._waiting):
-            worker.send(frame)
-        self._waiting.clear()
-        self._worker = worker
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(worker.write)
-            nursery.start_soon(self._end_when_idle, worker)
-            while heard := await worker.receive():
-                for frame in heard:
-                    self._hear(frame)
-            nursery.cancel_scope.cancel()
-        worker.close()
-        self._gone(worker)
-
-    async def _end_when_idle(self, worker: Worker) -> None:
-        while self._worker is worker:
-            self._busy = trio.Event()
-            with trio.move_on_after(IDLE_SECONDS):
-                await self._busy.wait()
-                continue
-            if not self._sessions and not self._searches:
-                self._worker, self._is_up = None, False
-                await self._part(worker)
-
     def _hear(self, frame: Up) -> None:
         match frame:
             case Event(_, method, body, only) if only is not None:
@@ -184,32 +141,17 @@ class Searches:
                 if search := self._searches.pop(n, None):
                     search.settle(RpcError(code, message, data))
                 self._sessions.pop(n, None)
-            case Log(level, message):
-                log.log(logging.getLevelNamesMapping()[level.upper()], "%s", message)
             case _:
                 pass  # of a client that has gone
 
-    def _gone(self, worker: Worker) -> None:
-        if self._worker is not worker:
-            return  # it was asked to
-        log.error("the search worker %s died", worker.pid)
-        self._worker, self._is_up = None, False
+    def _lost(self) -> None:
         self._sessions.clear()
         searches, self._searches = self._searches, {}
         for search in searches.values():
             search.settle(RpcError(INTERNAL_ERROR, LOST))
 
-    async def close(self) -> None:
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            await self._part(worker)
+    def _wanted(self) -> bool:
+        return bool(self._sessions or self._searches)
 
-    async def _part(self, worker: Worker) -> None:
-        worker.send(Bye(FAREWELL_SECONDS, "nobody searches"))
-        with trio.move_on_after(FAREWELL_SECONDS + 1):
-            await worker.gone.wait()
-            return
-        if worker.pid is not None:
-            log.warning("search worker %s would not leave; killing it", worker.pid)
-            with suppress(ProcessLookupError):
-                os.kill(worker.pid, signal.SIGKILL)
+    async def close(self) -> None:
+        await self._worker.close()

@@ -24,6 +24,7 @@ from supervisor.host import Host
 from supervisor.options import VERSION, Options, Refused, Stdio, Tcp, Unix, codex_home
 from supervisor.router import Router
 from supervisor.searches import Searches
+from supervisor.services import Services
 from supervisor.stdio import Wire, claim, serve_stdio
 from supervisor.store import Store
 from supervisor.threads import Threads
@@ -98,8 +99,9 @@ class _Server:
         commands = Commands(births, tasks)
         agents = Agents(tasks, self._config.max_agents())
         searches = Searches(births, tasks)
+        services = Services(births, tasks, str(self._home), VERSION)
         store = Store(self._home)
-        host = threads.host = agents.host = Host(
+        host = threads.host = agents.host = services.host = Host(
             home=self._home,
             version=VERSION,
             config=self._config,
@@ -110,6 +112,7 @@ class _Server:
             agents=agents,
             watches=Watches(tasks),
             searches=searches,
+            services=services,
         )
         await store.open(tasks)
         try:
@@ -120,6 +123,7 @@ class _Server:
                     ending.start_soon(threads.unload_all)
                     ending.start_soon(commands.close)
                     ending.start_soon(searches.close)
+                    ending.start_soon(services.close)
                 await store.close()
 
     async def _serve(self, hall: Hall, threads: Threads, signals: AsyncIterator[int]) -> None:

@@ -115,6 +115,7 @@ def test_each_request_has_one_handler_where_it_is_served():
     loading = {"thread/start", "thread/resume", "thread/fork"}
     reviewed = {"review/start"}  # by the worker of the thread, or of one made for it
     written = {"thread/metadata/update", "thread/memoryMode/set"}  # by the worker, once loaded
+    written |= {"mcpServer/resource/read"}  # or by the service worker, for no thread
     written |= {"thread/goal/set", "thread/goal/get", "thread/goal/clear"}
 
     assert set(handlers.HANDLERS) == here

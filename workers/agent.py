@@ -55,6 +55,7 @@ def duty(spec: StartThread, link: Link) -> Duty | None:
 def agent_load(thread: "LoadedThread", params: Nothing) -> Nothing:  # noqa: ARG001
     """Clients are told that it is idle, and not that it has started (observed)."""
     thread.idle()
+    thread.servers.start()
     return Nothing()
 
 

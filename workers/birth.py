@@ -205,6 +205,7 @@ def thread_start(thread: "LoadedThread", params: ThreadStartParams) -> ThreadSta
     response = _response(ThreadStartResponse, thread, [])
     thread.show()
     thread.afterwards(partial(tell_started, thread))
+    thread.afterwards(lambda _: thread.servers.start())
     return response
 
 
@@ -220,6 +221,7 @@ def thread_resume(thread: "LoadedThread", params: ThreadResumeParams) -> ThreadR
     if not params.exclude_turns:
         thread.afterwards(lambda n: thread.tell_usage(only=n))
     thread.afterwards(thread.pursuit.show)
+    thread.afterwards(lambda _: thread.servers.start())
     thread.afterwards(lambda _: thread.pursuit.pursue())
     return response
 
@@ -231,6 +233,7 @@ def thread_fork(thread: "LoadedThread", params: ThreadForkParams) -> ThreadForkR
     if not params.exclude_turns:
         thread.afterwards(lambda n: thread.tell_usage(only=n))
     thread.afterwards(partial(tell_started, thread))
+    thread.afterwards(lambda _: thread.servers.start())
     return response
 
 

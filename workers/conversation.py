@@ -43,6 +43,7 @@ class Conversation:
         """Raises ProviderError when the model cannot be had."""
         self._turn.record_start()
         try:
+            await self._thread.servers.prepare()
             if due(self._thread):
                 await compact(self._turn)
             self._prepare()
@@ -138,7 +139,7 @@ class Conversation:
             **request.speaker(thread.thread),
             turn_id=turn.id,
             items=thread.history.for_request(),
-            tools=offered(turn.settings, self._model, thread.dynamic),
+            tools=offered(turn.settings, self._model, thread.dynamic, thread.servers),
             instructions=context.base_instructions(turn.settings),
             window=thread.window,
             output_schema=turn.params.output_schema,
@@ -165,9 +166,9 @@ class Conversation:
 
     def _called(self, item: dict[str, Any]) -> None:
         """The model has made a call: serve it while the response goes on."""
-        call, place = _call(item), len(self._calls)
+        call, place, thread = _call(item), len(self._calls), self._thread
         self._calls.append(item)
-        tool = serving(call, self._turn.settings, self._model, self._thread.dynamic)
+        tool = serving(call, self._turn.settings, self._model, thread.dynamic, thread.servers)
         self._serving.append((tool is not None and tool.alone, trio.Event()))
         if tool is None:
             self._outputs[place] = f"unsupported call: {call.namespace or ''}{call.name}"

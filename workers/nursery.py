@@ -91,10 +91,10 @@ def _warm() -> None:
     """Import and run once what every worker runs, then share it."""
     import trio  # noqa: PLC0415
 
-    from workers import rehearsal, responses, thread  # noqa: PLC0415
+    from workers import cradle, rehearsal, responses  # noqa: PLC0415
 
     responses.warm()
-    thread.warm()
+    cradle.warm()
     trio.run(rehearsal.rehearse)
     gc.collect()
     gc.freeze()
@@ -134,9 +134,9 @@ def _be_worker(link: int, ground: Ground | None) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         orphans.adopt()
         groups.settle(ground)
-        from workers import thread  # noqa: PLC0415
+        from workers import cradle  # noqa: PLC0415
 
-        thread.main(link)
+        cradle.main(link)
         status = 0
     except BaseException:  # noqa: BLE001 - the last word of this process
         import traceback  # noqa: PLC0415

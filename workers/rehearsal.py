@@ -16,8 +16,8 @@ from protocol.framing import Frames
 from protocol.ids import new_id
 from protocol.methods import THREAD_START, TURN_COMPLETED, TURN_START
 from protocol.settings import Provider, Settings
+from workers.cradle import serve
 from workers.link import Link
-from workers.thread import serve
 
 SCRIPT = Path(__file__).with_name("rehearsal.json")
 

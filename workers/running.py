@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from workers.approval.verdict import Verdict
     from workers.elicitation import Elicitations
     from workers.goal import Pursuit
+    from workers.mcp.servers import Servers
     from workers.network import ThreadNetwork
     from workers.thread import LoadedThread
     from workers.tools.sessions import Sessions
@@ -126,6 +127,10 @@ class RunningTurn:
     @property
     def agents(self) -> "Agents":
         return self.thread.agents
+
+    @property
+    def servers(self) -> "Servers":
+        return self.thread.servers
 
     @property
     def network(self) -> "ThreadNetwork":

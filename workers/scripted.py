@@ -44,6 +44,7 @@ class Message(Struct, tag_field="type", tag="message"):
 class ToolCall(Struct, tag_field="type", tag="tool"):
     name: str
     arguments: dict[str, Any]
+    namespace: str | None = None
 
 
 class Patch(Struct, tag_field="type", tag="patch"):
@@ -170,6 +171,7 @@ def _called(step: ToolCall | Patch, key: str, place: int) -> Iterator[Played]:
     else:
         arguments = msgspec.json.encode(step.arguments).decode()
         item |= {"type": "function_call", "name": step.name, "arguments": arguments}
+        item |= {"namespace": step.namespace} if step.namespace else {}
     yield _item("done", item, place)
 
 

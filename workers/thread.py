@@ -4,9 +4,7 @@ Mailbox handlers are plain functions that start and cancel tasks and never do th
 thread still answers: `turn/interrupt` always gets through.
 """
 
-import os
-import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,18 +18,14 @@ from protocol.errors import INTERNAL_ERROR, RpcError
 from protocol.frames import (
     Agent,
     Answered,
-    Bye,
     Call,
     Down,
-    Event,
+    Equip,
     Failed,
-    Hello,
     Log,
     Refused,
     Reply,
     Rest,
-    StartCommands,
-    StartSearches,
     StartThread,
     State,
     Update,
@@ -61,13 +55,10 @@ from protocol.turn import Turn
 from workers import (
     agent,
     birth,
-    command,
     elicitation,
     goal,
-    groups,
     injection,
     maintenance,
-    orphans,
     review,
     turn,
     usershell,
@@ -82,8 +73,9 @@ from workers.guardian import Guardian, denial
 from workers.history import History
 from workers.link import Link
 from workers.mailbox import HANDLERS
+from workers.mcp import servers
+from workers.mcp.servers import Servers
 from workers.network import ThreadNetwork
-from workers.process import live, reap
 from workers.provider import Provider, Usage
 from workers.questions import Questions
 from workers.rollout import Rollout
@@ -95,7 +87,19 @@ P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
 
 # Importing a file enters its handlers.
-SERVING = (agent, birth, denial, elicitation, goal, injection, maintenance, review, turn, usershell)
+SERVING = (
+    agent,
+    birth,
+    denial,
+    elicitation,
+    goal,
+    injection,
+    maintenance,
+    review,
+    servers,
+    turn,
+    usershell,
+)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -126,6 +130,7 @@ class LoadedThread:
         self.window = 0  # counts compactions; part of what the provider is told
         self.told: Told | None = None
         self.dynamic = DynamicTools([])
+        self.servers = Servers(self)
         self.docs = Docs("", ())
         self.questions = Questions(link, self.active)
         self.agents = Agents(self)
@@ -145,6 +150,8 @@ class LoadedThread:
                 self.agents.take(frame)
             case Update(name, path):
                 self._update(name, path)
+            case Equip(wanted):
+                self.servers.replace(wanted)
             case Rest():
                 self.pursuit.ends = True
             case _:
@@ -159,12 +166,24 @@ class LoadedThread:
             self.report(error)
             self.link.send(Failed(n, INTERNAL_ERROR, f"{method} failed: {error!r}"))
         else:
-            self.link.send(Reply(n, _encode(result)))
+            if isinstance(result, Struct):
+                self.link.send(Reply(n, _encode(result)))
+            else:
+                self.nursery.start_soon(self._answer_later, n, method, result)
             for tell in self._afterwards:
                 tell(n)
         self._afterwards.clear()
 
-    def _answer(self, method: str, params: bytes) -> Struct:
+    async def _answer_later(self, n: int, method: str, result: Awaitable[Struct]) -> None:
+        try:
+            self.link.send(Reply(n, _encode(await result)))
+        except RpcError as error:
+            self.link.send(Failed(n, error.code, error.message, error.data))
+        except Exception as error:  # noqa: BLE001 - as above
+            self.report(error)
+            self.link.send(Failed(n, INTERNAL_ERROR, f"{method} failed: {error!r}"))
+
+    def _answer(self, method: str, params: bytes) -> Struct | Awaitable[Struct]:
         if self.stillborn is not None:
             raise self.stillborn
         row = AGENT_CALLS.get(method) or REQUESTS[method]
@@ -261,7 +280,12 @@ class LoadedThread:
         self.set_status(IdleStatus())
 
     def active(self) -> None:
-        self.set_status(ActiveStatus(active_flags=self.questions.flags))
+        """Also without a turn, while a client is asked something."""
+        flags = self.questions.flags
+        if self.turn is None and not flags:
+            self.idle()
+        else:
+            self.set_status(ActiveStatus(active_flags=flags))
 
     def broken(self) -> None:
         self.set_status(SystemErrorStatus())
@@ -309,78 +333,10 @@ class LoadedThread:
             self.turn.give_way()
             await self.turn.ended.wait()
         await self.sessions.aclose()
+        await self.servers.aclose()
         self.network.close()
         self.guardian.close()
         if self.rollout is not None:
             self.rollout.close()
         if self.provider is not None:
             await self.provider.aclose()
-
-
-def warm() -> None:
-    """Import and run once what every thread runs: called in the nursery process, before forking."""
-    frame = Event(0, "", b"")
-    msgspec.msgpack.decode(msgspec.msgpack.encode(frame))
-    for row in REQUESTS.values():
-        if row.name in HANDLERS:
-            try:
-                row.decode(b"{}")
-            except RpcError:
-                continue
-
-
-def main(descriptor: int) -> None:
-    """Be a worker on this link until it ends."""
-    trio.run(_main, descriptor)
-
-
-async def _main(descriptor: int) -> None:
-    sock = trio.socket.from_stdlib_socket(socket.socket(fileno=descriptor))
-    link = Link(trio.SocketStream(sock))
-    link.send(Hello(os.getpid()))
-    async with trio.open_nursery() as nursery:
-        if here := groups.here():
-            nursery.start_soon(here.watch, reap)
-        else:
-            nursery.start_soon(orphans.keep_reaping, reap)
-        await serve(link)
-        nursery.cancel_scope.cancel()
-    await orphans.end(live)
-
-
-async def serve(link: Link) -> None:
-    """Wait to be told whom to be, then be it until `Bye` or the end of the link."""
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(link.write)
-        incoming = link.read()
-        async for frame in incoming:
-            match frame:
-                case StartThread():
-                    await _be(frame, link, incoming, nursery)
-                case StartCommands():
-                    await command.be(link, incoming, nursery)
-                case StartSearches():
-                    from workers import search  # noqa: PLC0415 - one worker of all needs it
-
-                    await search.be(link, incoming, nursery)
-                case _:
-                    pass  # nobody has been born to hear it
-            break
-        nursery.cancel_scope.cancel()
-
-
-async def _be(spec: StartThread, link: Link, incoming: Any, nursery: trio.Nursery) -> None:
-    link.next_seq = spec.next_seq
-    thread = LoadedThread(spec, link, nursery)
-    birth.begin(thread)
-    grace = 1.0
-    try:
-        async for frame in incoming:
-            if isinstance(frame, Bye):
-                grace = frame.seconds
-                break
-            thread.take(frame)
-    finally:
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + grace):
-            await thread.end()
-            await link.flush()

@@ -116,6 +116,22 @@ ACCOUNT_RATE_LIMITS_READ = request(
 MEMORY_RESET = request("memory/reset", Nothing, memory.MemoryResetResponse, experimental=True)
 SKILLS_LIST = request("skills/list", skill.SkillsListParams, skill.SkillsListResponse)
 HOOKS_LIST = request("hooks/list", hook.HooksListParams, hook.HooksListResponse)
+
+# ---- requests: MCP servers
+
 MCP_SERVER_STATUS_LIST = request(
     "mcpServerStatus/list", mcp.ListMcpServerStatusParams, mcp.ListMcpServerStatusResponse
+)
+MCP_SERVER_RELOAD = request("config/mcpServer/reload", Nothing, mcp.McpServerRefreshResponse)
+MCP_OAUTH_LOGIN = request(
+    "mcpServer/oauth/login", mcp.McpServerOauthLoginParams, mcp.McpServerOauthLoginResponse
+)
+MCP_RESOURCE_READ = request(
+    "mcpServer/resource/read", mcp.McpResourceReadParams, mcp.McpResourceReadResponse
+)
+MCP_TOOL_CALL = request(
+    "mcpServer/tool/call",
+    mcp.McpServerToolCallParams,
+    mcp.McpServerToolCallResponse,
+    by="thread_id",
 )

@@ -11,6 +11,7 @@ from protocol import (
     guardian,
     initialize,
     item,
+    mcp,
     model,
     process,
     thread,
@@ -93,6 +94,13 @@ AUTO_APPROVAL_REVIEW_STARTED = notify(
 AUTO_APPROVAL_REVIEW_COMPLETED = notify(
     "item/autoApprovalReview/completed", guardian.ItemGuardianApprovalReviewCompletedNotification
 )
+MCP_SERVER_STARTUP_STATUS_UPDATED = notify(
+    "mcpServer/startupStatus/updated", mcp.McpServerStatusUpdatedNotification
+)
+MCP_OAUTH_LOGIN_COMPLETED = notify(
+    "mcpServer/oauthLogin/completed", mcp.McpServerOauthLoginCompletedNotification
+)
+MCP_TOOL_CALL_PROGRESS = notify("item/mcpToolCall/progress", mcp.McpToolCallProgressNotification)
 GUARDIAN_WARNING = notify("guardianWarning", guardian.GuardianWarningNotification)
 
 # Told to every client, subscribed or not (observed); everything else goes to subscribers.

@@ -3,6 +3,7 @@
 from protocol import (
     approval,
     dynamic,
+    mcp,
     permission,
     question,
 )
@@ -34,4 +35,9 @@ DYNAMIC_TOOL_CALL = ask(
     dynamic.DynamicToolCallParams,
     dynamic.DynamicToolCallResponse,
     waiting=None,
+)
+MCP_ELICITATION = ask(
+    "mcpServer/elicitation/request",
+    mcp.McpServerElicitationRequestParams,
+    mcp.McpServerElicitationRequestResponse,
 )

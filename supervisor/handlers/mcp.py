@@ -1,42 +1,99 @@
-"""mcpServerStatus/list: the MCP servers of the configuration.
+"""MCP servers: those of the configuration, and those that threads use."""
 
-What a server offers is known only to a worker that has started it; a list made here starts none, so
-tools and resources are empty (ours: the reference starts every server for each list).
-"""
+import logging
+from collections.abc import Awaitable
 
-from typing import Any
-
-from protocol.errors import invalid
+from protocol.errors import INTERNAL_ERROR, RpcError, invalid
+from protocol.frames import Equip
 from protocol.mcp import (
     ListMcpServerStatusParams,
     ListMcpServerStatusResponse,
-    McpAuthStatus,
-    McpServerStatus,
+    McpResourceReadParams,
+    McpResourceReadResponse,
+    McpServerOauthLoginParams,
+    McpServerOauthLoginResponse,
+    McpServerRefreshResponse,
 )
-from protocol.methods import MCP_SERVER_STATUS_LIST
+from protocol.methods import (
+    MCP_OAUTH_LOGIN,
+    MCP_RESOURCE_READ,
+    MCP_SERVER_RELOAD,
+    MCP_SERVER_STATUS_LIST,
+)
+from protocol.settings import McpServer
+from protocol.wire import Nothing
 from supervisor.connection import Connection
 from supervisor.handlers import serves
 from supervisor.handlers.model import page
 from supervisor.host import Host
 from supervisor.layers import ConfigError
+from supervisor.loaded import Loaded
+from supervisor.mcp_servers import mcp_servers
+
+log = logging.getLogger("atrio.mcp")
 
 
 @serves(MCP_SERVER_STATUS_LIST)
-def mcp_server_status_list(
+async def mcp_server_status_list(
     host: Host, _client: Connection, params: ListMcpServerStatusParams
 ) -> ListMcpServerStatusResponse:
+    """Only the servers of the page are started to be asked; the reference starts all of them."""
+    servers = configured(host)
+    names, cursor = page(sorted(servers), params.cursor, params.limit, "MCP servers")
+    asked = {name: servers[name] for name in names}
+    full = params.detail != "toolsAndAuthOnly"
+    return ListMcpServerStatusResponse(await host.services.status(asked, full=full), cursor)
+
+
+@serves(MCP_SERVER_RELOAD)
+def mcp_server_reload(
+    host: Host, _client: Connection, _params: Nothing
+) -> McpServerRefreshResponse:
+    """A thread whose folder has a broken configuration keeps what it has."""
+    configured(host)
+    for thread in host.threads:
+        settings = thread.spec.settings
+        try:
+            wanted = mcp_servers(host.config.toml(settings.cwd))
+        except ConfigError as error:
+            log.warning("%s keeps its MCP servers: %s", thread.id, error)
+            continue
+        settings.mcp_servers = wanted
+        thread.send(Equip(wanted))
+    return McpServerRefreshResponse()
+
+
+@serves(MCP_RESOURCE_READ)
+def mcp_resource_read(
+    host: Host, _client: Connection, params: McpResourceReadParams
+) -> Loaded | Awaitable[McpResourceReadResponse]:
+    if params.thread_id is not None:
+        return host.threads.loaded(params.thread_id)
+    return host.services.read(configured(host), params)
+
+
+@serves(MCP_OAUTH_LOGIN)
+async def mcp_oauth_login(
+    host: Host, _client: Connection, params: McpServerOauthLoginParams
+) -> McpServerOauthLoginResponse:
+    server = configured(host).get(params.name)
+    if server is None:
+        raise invalid(f"No MCP server named '{params.name}' found.")
+    if server.url is None:
+        raise invalid("OAuth login is only supported for streamable HTTP servers.")
+    toml = host.config.toml()
+    if toml.mcp_oauth_credentials_store == "keyring":
+        raise RpcError(
+            INTERNAL_ERROR,
+            "this server keeps no tokens in a keyring; set mcp_oauth_credentials_store to file",
+        )
+    port, url = toml.mcp_oauth_callback_port or 0, toml.mcp_oauth_callback_url
+    return await host.services.log_in(server, params, port, url)
+
+
+def configured(host: Host) -> dict[str, McpServer]:
+    """Those of no thread: what the host and the user have configured.  Raises RpcError."""
     try:
-        servers = host.config.toml().mcp_servers
+        return mcp_servers(host.config.toml())
     except ConfigError as error:
         raise invalid(f"failed to load configuration: {error}") from None
-    known = [
-        McpServerStatus(auth(servers[name]), name, resource_templates=[], resources=[], tools={})
-        for name in sorted(servers)
-    ]
-    data, cursor = page(known, params.cursor, params.limit, "MCP servers")
-    return ListMcpServerStatusResponse(list(data), cursor)
-
-
-def auth(server: dict[str, Any]) -> McpAuthStatus:
-    """As far as the configuration tells: a token's variable is named, or none is (observed)."""
-    return "bearerToken" if server.get("bearer_token_env_var") else "unsupported"

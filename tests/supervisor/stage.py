@@ -143,6 +143,7 @@ class Stage:
             agents=self.agents,
             watches=nothing,
             searches=nothing,
+            services=nothing,
         )
         self.router = Router(self.host, nursery)
 

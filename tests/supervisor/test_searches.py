@@ -9,7 +9,8 @@ import trio.testing
 from protocol.errors import RpcError
 from protocol.frames import Bye, Cancel, Event, Find, Query, Reply, Root, StartSearches
 from protocol.fuzzy import FuzzyFileSearchResponse
-from supervisor.searches import IDLE_SECONDS, Searches
+from supervisor.searches import Searches
+from supervisor.seldom import IDLE_SECONDS
 from tests.supervisor.test_commands import Births, connection, said_to
 
 ROOTS = [Root("r", "/r")]

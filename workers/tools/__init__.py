@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workers.approval.verdict import Verdict
     from workers.elicitation import Elicitations
     from workers.goal import Pursuit
+    from workers.mcp.servers import Servers
     from workers.network import ThreadNetwork
     from workers.tools.diff import TurnDiff
     from workers.tools.sessions import Sessions
@@ -76,6 +77,8 @@ class Turn(Protocol):
     def diff(self) -> "TurnDiff": ...
     @property
     def agents(self) -> "Agents": ...
+    @property
+    def servers(self) -> "Servers": ...
 
     def started(self, item: ThreadItem) -> None:
         """Tell `item/started`."""

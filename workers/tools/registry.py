@@ -7,6 +7,7 @@ from typing import Any
 
 from protocol.catalogue import ModelInfo
 from protocol.settings import Settings
+from workers.mcp.servers import Servers
 from workers.tools import Call, Tool
 from workers.tools.agents import CLOSE_AGENT, RESUME_AGENT, SEND_INPUT, WAIT_AGENT
 from workers.tools.beyond import with_wider_sandbox
@@ -18,6 +19,7 @@ from workers.tools.patch import APPLY_PATCH
 from workers.tools.permission import REQUEST_PERMISSIONS
 from workers.tools.plan import UPDATE_PLAN
 from workers.tools.question import REQUEST_USER_INPUT
+from workers.tools.resource import RESOURCE_TOOLS
 from workers.tools.shell import LOCAL_SHELL, SHELL, SHELL_COMMAND
 from workers.tools.spawn import FEATURE, SPAWN_AGENT, spawn_agent
 from workers.tools.wish import BY_TOOL, PER_COMMAND
@@ -25,6 +27,7 @@ from workers.tools.wish import BY_TOOL, PER_COMMAND
 TOOLS = (
     EXEC_COMMAND,
     WRITE_STDIN,
+    *RESOURCE_TOOLS,
     SHELL_COMMAND,
     SHELL,
     LOCAL_SHELL,
@@ -41,34 +44,50 @@ FOR_AGENTS = (SPAWN_AGENT, SEND_INPUT, RESUME_AGENT, WAIT_AGENT, CLOSE_AGENT)
 SERVED: dict[str, Tool] = {tool.name: tool for tool in (*TOOLS, *FOR_AGENTS)}
 
 
-def offered(settings: Settings, model: ModelInfo, dynamic: DynamicTools) -> list[dict[str, Any]]:
+def offered(
+    settings: Settings,
+    model: ModelInfo,
+    dynamic: DynamicTools,
+    servers: Servers | None = None,
+) -> list[dict[str, Any]]:
     """What a request's `tools` says."""
-    ours = _ours(settings, model)
-    return ours + dynamic.offered(_names(ours))
+    ours = _ours(settings, model, servers)
+    lent = servers.offered() if servers else []
+    return ours + lent + dynamic.offered(_names(ours))
 
 
-def serving(call: Call, settings: Settings, model: ModelInfo, dynamic: DynamicTools) -> Tool | None:
-    """Who serves a call: our tool when the model was offered it, else the client's of that name.
+def serving(
+    call: Call,
+    settings: Settings,
+    model: ModelInfo,
+    dynamic: DynamicTools,
+    servers: Servers | None = None,
+) -> Tool | None:
+    """Who serves a call: our tool when the model was offered it, else a server's or the client's
+    of that name.
 
     Tools of ours that models know without an offer come last.
     """
     ours = SERVED.get(call.name) if call.namespace is None else None
-    if ours is not None and call.name in _names(_ours(settings, model)):
+    if ours is not None and call.name in _names(_ours(settings, model, servers)):
         return ours
-    return dynamic.find(call) or (ours if ours is not None and ours.known else None)
+    lent = servers.find(call) if servers else None
+    return lent or dynamic.find(call) or (ours if ours is not None and ours.known else None)
 
 
 def _names(specs: list[dict[str, Any]]) -> set[str]:
     return {spec["name"] for spec in specs if "name" in spec}
 
 
-def _ours(settings: Settings, model: ModelInfo) -> list[dict[str, Any]]:
+def _ours(settings: Settings, model: ModelInfo, servers: Servers | None) -> list[dict[str, Any]]:
     unified = settings.feature("unified_exec", default=True)
     specs = [EXEC_COMMAND.spec if unified else SHELL_COMMAND.spec]
     if settings.feature(PER_COMMAND):
         specs = [with_wider_sandbox(spec) for spec in specs]
     if unified:
         specs.append(WRITE_STDIN.spec)
+    if servers is not None and servers.any:
+        specs += [tool.spec for tool in RESOURCE_TOOLS]
     specs.append(UPDATE_PLAN.spec)
     if settings.feature("goals"):
         specs += [tool.spec for tool in (GET_GOAL, CREATE_GOAL, UPDATE_GOAL)]

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from protocol.errors import RpcError
@@ -12,21 +13,31 @@ from supervisor.handlers import HANDLERS
 from supervisor.handlers import mcp as _  # noqa: F401 - enters its handlers
 
 
-def test_configured_servers_are_listed_by_name_without_being_started(tmp_path):
-    """Observed: names, order, pages and authentication; ours: no server runs for a list."""
-    host = SimpleNamespace(home=tmp_path, config=Config(tmp_path, etc=tmp_path / "no-etc"))
+class Services:
+    """Says of each server only its name."""
 
-    def listed(**params):
+    async def status(self, servers, *, full):
+        return msgspec.Raw(msgspec.json.encode([*servers, full]))
+
+
+async def test_servers_are_listed_by_name_and_only_those_of_the_page_are_asked(tmp_path):
+    """Observed: order, pages, errors; ours: no other server runs for a page."""
+    config = Config(tmp_path, etc=tmp_path / "no-etc")
+    host = SimpleNamespace(home=tmp_path, config=config, services=Services())
+
+    async def listed(**params):
         row = MCP_SERVER_STATUS_LIST
-        answer = HANDLERS[row.name](host, None, ListMcpServerStatusParams(**params))
-        return [(s.name, s.auth_status, s.tools) for s in answer.data], answer.next_cursor
+        answer = await HANDLERS[row.name](host, None, ListMcpServerStatusParams(**params))
+        return msgspec.json.decode(answer.data), answer.next_cursor
 
-    assert listed() == ([], None)
     (tmp_path / "config.toml").write_text(
-        '[mcp_servers.web]\nurl = "http://127.0.0.1:9/mcp"\nbearer_token_env_var = "LAB"\n'
+        '[mcp_servers.web]\nurl = "http://127.0.0.1:9/mcp"\n'
         '[mcp_servers.off]\ncommand = "/no/such/program"\nenabled = false\n'
     )
-    assert listed() == ([("off", "unsupported", {}), ("web", "bearerToken", {})], None)
-    assert listed(limit=1) == ([("off", "unsupported", {})], "1")
+    assert await listed() == (["off", "web", True], None)
+    assert await listed(limit=1, detail="toolsAndAuthOnly") == (["off", False], "1")
     with pytest.raises(RpcError, match="cursor 99 exceeds total MCP servers 2"):
-        listed(cursor="99")
+        await listed(cursor="99")
+    (tmp_path / "config.toml").write_text("[mcp_servers.x]\nurl = 1\n")
+    with pytest.raises(RpcError, match="failed to load configuration"):
+        await listed()
