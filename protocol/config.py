@@ -62,7 +62,7 @@ class ConfigLayer(Wire):
     config: Any
     name: ConfigLayerSource
     version: str
-    disabled_reason: str | UnsetType = UNSET
+    disabled_reason: str | UnsetType | None = UNSET
 
 
 class ConfigLayerMetadata(Wire):
@@ -70,10 +70,49 @@ class ConfigLayerMetadata(Wire):
     version: str
 
 
+MergeStrategy = Literal["replace", "upsert"]
+
+
+class ConfigEdit(Wire):
+    """A null `value` takes the key away."""
+
+    key_path: str
+    merge_strategy: MergeStrategy
+    value: Any
+
+
+class ConfigValueWriteParams(ConfigEdit):
+    expected_version: str | None = None
+    file_path: str | None = None
+
+
+class ConfigBatchWriteParams(Wire):
+    edits: list[ConfigEdit]
+    expected_version: str | None = None
+    file_path: str | None = None
+    reload_user_config: bool = False
+
+
+class OverriddenMetadata(Wire):
+    effective_value: Any
+    message: str
+    overriding_layer: ConfigLayerMetadata
+
+
+WriteStatus = Literal["ok", "okOverridden"]
+
+
+class ConfigWriteResponse(Wire):
+    file_path: str
+    status: WriteStatus
+    version: str
+    overridden_metadata: OverriddenMetadata | None = None
+
+
 class ConfigReadResponse(Wire):
     config: dict[str, Any]
     origins: dict[str, ConfigLayerMetadata]
-    layers: list[ConfigLayer] | UnsetType = UNSET
+    layers: list[ConfigLayer] | UnsetType | None = UNSET
 
 
 ResidencyRequirement = Literal["us"]
@@ -129,8 +168,8 @@ class TextRange(Wire):
 class ConfigWarningNotification(Wire):
     summary: str
     details: str | None = None
-    path: str | None = None
-    range: TextRange | None = None
+    path: str | UnsetType | None = UNSET
+    range: TextRange | UnsetType | None = UNSET
 
 
 class DeprecationNoticeNotification(Wire):
@@ -159,3 +198,11 @@ class ExperimentalFeature(Wire):
 class ExperimentalFeatureListResponse(Wire):
     data: list[ExperimentalFeature]
     next_cursor: str | None = None
+
+
+class ExperimentalFeatureEnablementSetParams(Wire):
+    enablement: dict[str, bool]
+
+
+class ExperimentalFeatureEnablementSetResponse(Wire):
+    enablement: dict[str, bool]

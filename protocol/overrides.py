@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from protocol.allowed import check_policy, check_reviewer, check_sandbox
 from protocol.errors import invalid
 from protocol.model import CollaborationMode
 from protocol.policy import PermissionProfile, ProfileSelection, SandboxPolicy, WorkspaceWrite
@@ -35,6 +36,8 @@ def turn_overrides(settings: Settings, params: TurnStartParams) -> Settings:
     """The settings from this turn on.  Raises RpcError for combinations that make no sense."""
     if params.permissions is not None and params.sandbox_policy is not None:
         raise invalid("`permissions` cannot be combined with `sandboxPolicy`")
+    check_policy(settings.allowed, params.approval_policy)
+    check_reviewer(settings.allowed, params.approvals_reviewer)
     changes: dict[str, Any] = {
         name: value
         for name in ("approval_policy", "approvals_reviewer", "personality", "summary")
@@ -45,8 +48,10 @@ def turn_overrides(settings: Settings, params: TurnStartParams) -> Settings:
     if params.service_tier is not UNSET:
         changes["service_tier"] = tier(params.service_tier)
     changes |= _model(settings, params)
-    cwd = changes.get("cwd", settings.cwd)
-    return replace(settings, **changes, **_permissions(settings, params, cwd))
+    may = _permissions(settings, params, changes.get("cwd", settings.cwd))
+    if may:
+        check_sandbox(settings.allowed, may["sandbox_policy"])
+    return replace(settings, **changes, **may)
 
 
 def _model(settings: Settings, params: TurnStartParams) -> dict[str, Any]:

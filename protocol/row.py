@@ -10,7 +10,7 @@ from msgspec import Struct
 from protocol.envelope import notification
 from protocol.errors import DECODE_ERRORS, invalid, undecodable
 from protocol.thread import ThreadActiveFlag
-from protocol.wire import EXPERIMENTAL
+from protocol.wire import EXPERIMENTAL, Nothing
 
 P = TypeVar("P", bound=Struct)
 R = TypeVar("R", bound=Struct)
@@ -32,8 +32,8 @@ class Method(Generic[P, R]):
     def decode(self, params: bytes) -> P:
         """Raises RpcError in the reference server's words."""
         try:
-            if params == b"null" and not self.params.__struct_fields__:
-                return self.params()
+            if params == b"null":
+                return _nothing(self.params)
             return _decoder(self.params)(params)
         except DECODE_ERRORS as error:
             raise undecodable(error) from None
@@ -56,6 +56,13 @@ REQUESTS: dict[str, Method[Any, Any]] = {}
 QUESTIONS: dict[str, Method[Any, Any]] = {}
 NOTIFICATIONS: dict[str, Notification[Any]] = {}
 _decoders: dict[type[Struct], Callable[[bytes], Any]] = {}
+
+
+def _nothing(shape: type[P]) -> P:
+    """Params that are left out, which only methods without any allow (observed)."""
+    if issubclass(shape, Nothing):
+        return shape()
+    raise invalid("Invalid request: missing field `params`")
 
 
 def _decoder(shape: type[P]) -> Callable[[bytes], P]:

@@ -18,6 +18,7 @@ from protocol.policy import (
     AskForApproval,
     DangerFullAccess,
     PermissionProfile,
+    SandboxMode,
     SandboxPolicy,
 )
 
@@ -67,6 +68,19 @@ class Limits(Struct, frozen=True):
     command_processes: int | None = None
     thread_memory_bytes: int | None = None
     thread_processes: int = THREAD_PROCESSES
+
+
+class Allowed(Struct, frozen=True):
+    """What the settings of a thread may be; None where an administrator says nothing.
+
+    `source` is the file that says so.
+    """
+
+    source: str = ""
+    approval_policies: list[AskForApproval] | None = None
+    approvals_reviewers: list[ApprovalsReviewer] | None = None
+    sandbox_modes: list[SandboxMode] | None = None
+    web_search_modes: list[Literal["disabled", "cached", "live"]] | None = None
 
 
 McpApproval = Literal["auto", "prompt", "approve"]
@@ -159,6 +173,7 @@ class Settings(Struct, kw_only=True):
     skills: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     collaboration_mode: CollaborationMode | None = None
     agents: AgentSettings = field(default_factory=AgentSettings)
+    allowed: Allowed = field(default_factory=Allowed)
     mcp_servers: dict[str, McpServer] = field(default_factory=dict[str, McpServer])
 
     def feature(self, name: str, default: bool = False) -> bool:

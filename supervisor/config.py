@@ -10,6 +10,9 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, cast
 
+import trio
+from msgspec import UNSET
+
 from protocol.config import (
     ConfigWarningNotification,
     LegacyManagedConfigTomlFromFileLayer,
@@ -27,6 +30,7 @@ from supervisor import check, features
 from supervisor.layers import ConfigError, Layer, Table, flag, merged, nested, over
 from supervisor.project import folders, trust_key, trust_level
 from supervisor.providers import DEFAULT
+from supervisor.requirements import Requirements, disallowed, read
 from supervisor.source import FOR_USERS_ONLY, Source, based
 from supervisor.toml import GRACE_SECONDS, MAX_AGENTS, Atrio, Toml
 
@@ -48,6 +52,9 @@ class Config:
     home: Path
     flags: Table = field(default_factory=Table)
     etc: Path = ETC
+    switched: dict[str, bool] = field(default_factory=dict[str, bool])
+    """Features that clients have switched; that ends with the server."""
+    writing: trio.Lock = field(default_factory=trio.Lock)
     _sources: dict[Path, Source] = field(default_factory=dict[Path, Source])
 
     @classmethod
@@ -119,10 +126,14 @@ class Config:
         """Write one value into the user's file.  Raises ConfigError and OSError."""
         from supervisor.edit import edited  # noqa: PLC0415 - tomlkit costs 15 ms
 
-        source = self._source(self.file)
+        source = self.source(self.file)
         source.table()
         text = self.file.read_text("utf-8") if self.file.exists() else ""
         source.write(edited(text, [(path, value)]))
+
+    def requirements(self) -> Requirements:
+        """What the administrator requires.  Raises ConfigError."""
+        return read(self.etc / "requirements.toml")
 
     def model_provider(self) -> str:
         """The provider whose threads are listed where a client names none."""
@@ -130,7 +141,11 @@ class Config:
 
     def feature(self, name: str) -> bool:
         """Whether a feature is on where no thread says otherwise."""
-        return features.enabled(self._toml_or_defaults()).get(name, False)
+        return self.features(self._toml_or_defaults()).get(name, False)
+
+    def features(self, toml: Toml) -> dict[str, bool]:
+        """How every feature stands.  Raises ConfigError when the requirements cannot be read."""
+        return features.enabled(toml, self.switched, self.requirements().features)
 
     def unload_grace_seconds(self) -> float:
         """How long a thread stays loaded that nobody listens to."""
@@ -172,8 +187,17 @@ class Config:
             return [_invalid(error)]
         layers = [layer for layer in self.layers(cwd) if isinstance(layer.name, ProjectLayer)]
         off = [layer for layer in layers if layer.disabled_reason]
-        found = [_disabled(off)] if off else []
+        found = self._disallowed(cwd)
+        found += [_disabled(off)] if off else []
         return found + [w for layer in layers if layer not in off and (w := self._ignored(layer))]
+
+    def _disallowed(self, cwd: str) -> list[ConfigWarningNotification]:
+        """Configured values that an administrator does not allow."""
+        try:
+            given = disallowed(self.toml(cwd), self.requirements())
+        except ConfigError as error:
+            return [_invalid(error)]
+        return [ConfigWarningNotification(text) for text in given]
 
     def _ignored(self, layer: Layer) -> ConfigWarningNotification | None:
         assert isinstance(layer.name, ProjectLayer)
@@ -216,9 +240,9 @@ class Config:
         return text.format(project=trust_key(folder), file=self.file)
 
     def _table(self, path: Path) -> Table:
-        return self._source(path).table()
+        return self.source(path).table()
 
-    def _source(self, path: Path) -> Source:
+    def source(self, path: Path) -> Source:
         known = self._sources.get(path)
         if known is None:
             known = Source(path)
@@ -252,8 +276,8 @@ def _invalid(error: ConfigError) -> ConfigWarningNotification:
     return ConfigWarningNotification(
         "Invalid configuration; using defaults.",
         details=str(error).strip(),
-        path=str(error.file) if error.file else None,
-        range=TextRange(end=at, start=at) if at else None,
+        path=str(error.file) if error.file else UNSET,
+        range=TextRange(end=at, start=at) if at else UNSET,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import tomlkit
-from tomlkit.items import InlineTable, Table
+from tomlkit.items import Comment, InlineTable, Null, Table
 
 Edit = tuple[list[str], Any]
 """Where, as keys from the top, and what is there from now on; None takes it away."""
@@ -72,7 +72,17 @@ def _remove(document: Any, path: list[str]) -> None:
             return
         table = table[key]
     if _is_table(table) and last in table:
+        _remove_remarks(table, last)
         del table[last]
+
+
+def _remove_remarks(table: Any, key: str) -> None:
+    """The comment right above a key is about it, and goes with it (observed)."""
+    body: Any = getattr(getattr(table, "value", table), "body", [])
+    place = next((n for n, (k, _) in enumerate(body) if k is not None and k.key == key), 0)
+    while place > 0 and isinstance(body[place - 1][1], Comment):
+        place -= 1
+        body[place] = (None, Null())
 
 
 def _is_table(value: Any) -> bool:

@@ -151,17 +151,22 @@ def _row(line: str) -> Feature:
 FEATURES = {row.name: row for row in map(_row, _TABLE.split("\n")[1:-1])}
 
 
-def enabled(toml: Toml) -> dict[str, bool]:
-    """How every feature stands under a configuration; names that we do not know are left out."""
+def enabled(
+    toml: Toml, switched: dict[str, bool] | None = None, required: dict[str, bool] | None = None
+) -> dict[str, bool]:
+    """How every feature stands under a configuration; names that we do not know are left out.
+
+    The configuration wins over what clients have `switched`, an administrator over both.
+    """
     switches = sorted((toml.features or {}).items(), key=lambda entry: entry[0] not in ALIASES)
     given = {ALIASES.get(name, name): on for name, on in switches if isinstance(on, bool)}
     old = {name: on for name, key in OLD_KEYS.items() if (on := getattr(toml, key)) is not None}
-    stand = {name: feature.default for name, feature in FEATURES.items()} | old | given
+    usual = {name: feature.default for name, feature in FEATURES.items()}
+    stand = usual | (switched or {}) | old | given | (required or {})
     return {name: stand[name] for name in FEATURES}
 
 
-def listed(toml: Toml) -> list[ExperimentalFeature]:
-    stand = enabled(toml)
+def listed(stand: dict[str, bool]) -> list[ExperimentalFeature]:
     return [
         ExperimentalFeature(
             default_enabled=feature.default,

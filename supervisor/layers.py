@@ -105,6 +105,11 @@ def _leaves(value: Any, path: str = "") -> Iterator[str]:
             yield path
 
 
+def parsed(text: str) -> Table:
+    """Raises ValueError."""
+    return tomllib.loads(text)
+
+
 def flag(pair: str) -> Table:
     """The table of one `key=value` of the command line.
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from msgspec import UNSET, UnsetType
 
 from protocol import catalogue
+from protocol.allowed import check_policy, check_reviewer, check_sandbox
 from protocol.config import ProjectLayer, SystemLayer
 from protocol.errors import RpcError, invalid
 from protocol.loading import ThreadForkParams, ThreadResumeParams, ThreadStartParams
@@ -21,8 +22,8 @@ from protocol.policy import (
     ProfileSelection,
     SandboxMode,
 )
-from protocol.settings import Settings, ShellEnvironment
-from supervisor import check, deprecated, features
+from protocol.settings import Allowed, Settings, ShellEnvironment
+from supervisor import check, deprecated
 from supervisor.config import Config, request_table
 from supervisor.layers import ConfigError, Layer, merged
 from supervisor.mcp_servers import mcp_servers
@@ -30,6 +31,7 @@ from supervisor.network import managed_networks
 from supervisor.permissions import by_mode, by_trust, named_profiles, permissions
 from supervisor.project import trust_level
 from supervisor.providers import provider
+from supervisor.requirements import bounded
 from supervisor.roles import agents
 from supervisor.skills import skills_for
 from supervisor.toml import Atrio, Toml
@@ -80,13 +82,17 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
     toml = check.verified(table)
     trust = trust_level(table, cwd)
     named = named_profiles(toml)
+    required = config.requirements()
+    safety = _safety(toml, layers, named, wanted, trust, home=str(config.home), cwd=cwd)
+    _check_wanted(required.allowed, wanted, safety)
     return Settings(
         home=str(config.home),
         cwd=cwd,
         provider=provider(toml, config.home, wanted.model_provider),
         permission_profiles=named,
         networks=managed_networks(toml),
-        features=features.enabled(toml),
+        features=config.features(toml),
+        allowed=required.allowed,
         notices=deprecated.notices(toml, extended=wanted.persist_extended_history),
         shell_environment=_environment(toml),
         limits=(toml.atrio or Atrio()).limits,
@@ -96,8 +102,16 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         mcp_servers=mcp_servers(toml),
         **_model(toml, wanted),
         **_instructions(toml, wanted),
-        **_safety(toml, layers, named, wanted, trust, home=str(config.home), cwd=cwd),
+        **bounded(safety, required, by_mode("read-only", toml, str(config.home), cwd)),
     )
+
+
+def _check_wanted(allowed: Allowed, wanted: Overrides, safety: dict[str, Any]) -> None:
+    """What a client asks for expressly is refused where a configured value only gives way."""
+    check_policy(allowed, wanted.approval_policy)
+    check_reviewer(allowed, wanted.approvals_reviewer)
+    if wanted.sandbox is not None or wanted.permissions is not None:
+        check_sandbox(allowed, safety["sandbox_policy"])
 
 
 def _rules_folders(layers: list[Layer]) -> list[str]:

@@ -8,6 +8,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from protocol.agent import spawn_of
@@ -252,8 +253,8 @@ def _tell_problems(thread: "LoadedThread", n: int) -> None:
         told = ConfigWarningNotification(
             summary="Error parsing rules; custom rules not applied.",
             details=str(problem),
-            path=problem.path,
-            range=TextRange(start=at, end=at) if at else None,
+            path=problem.path or UNSET,
+            range=TextRange(start=at, end=at) if at else UNSET,
         )
         thread.tell(CONFIG_WARNING, told, only=n)
 

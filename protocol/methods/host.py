@@ -101,6 +101,12 @@ COLLABORATION_MODE_LIST = request(
     experimental=True,
 )
 CONFIG_READ = request("config/read", config.ConfigReadParams, config.ConfigReadResponse)
+CONFIG_VALUE_WRITE = request(
+    "config/value/write", config.ConfigValueWriteParams, config.ConfigWriteResponse
+)
+CONFIG_BATCH_WRITE = request(
+    "config/batchWrite", config.ConfigBatchWriteParams, config.ConfigWriteResponse
+)
 CONFIG_REQUIREMENTS_READ = request(
     "configRequirements/read", Nothing, config.ConfigRequirementsReadResponse
 )
@@ -108,6 +114,11 @@ EXPERIMENTAL_FEATURE_LIST = request(
     "experimentalFeature/list",
     config.ExperimentalFeatureListParams,
     config.ExperimentalFeatureListResponse,
+)
+EXPERIMENTAL_FEATURE_ENABLEMENT_SET = request(
+    "experimentalFeature/enablement/set",
+    config.ExperimentalFeatureEnablementSetParams,
+    config.ExperimentalFeatureEnablementSetResponse,
 )
 ACCOUNT_READ = request("account/read", account.GetAccountParams, account.GetAccountResponse)
 ACCOUNT_RATE_LIMITS_READ = request(

@@ -3,6 +3,7 @@
 import os
 
 from protocol import chunk
+from protocol.allowed import check_sandbox
 from protocol.command import (
     DEFAULT_CAP_BYTES,
     DEFAULT_TIMEOUT_MS,
@@ -140,6 +141,7 @@ def _permissions(
     if (policy := params.sandbox_policy) is not None:
         if isinstance(policy, WorkspaceWrite):
             _check_absolute(policy.writable_roots)
+        _check_allowed(settings, policy)
         return policy, None
     if (profile := params.permission_profile) is not None:
         match profile:
@@ -147,8 +149,17 @@ def _permissions(
                 _check_absolute([e.path.path for e in entries if isinstance(e.path, ExactPath)])
             case _:
                 pass
-        return policy_of(profile, settings.cwd), profile
+        policy = policy_of(profile, settings.cwd)
+        _check_allowed(settings, policy)
+        return policy, profile
     return settings.sandbox_policy, settings.permission_profile
+
+
+def _check_allowed(settings: Settings, policy: SandboxPolicy) -> None:
+    try:
+        check_sandbox(settings.allowed, policy)
+    except RpcError as error:
+        raise invalid(f"invalid sandbox policy: {error.message}") from None
 
 
 def _check_absolute(paths: list[str]) -> None:

@@ -49,8 +49,13 @@ async def mcp_server_status_list(
 def mcp_server_reload(
     host: Host, _client: Connection, _params: Nothing
 ) -> McpServerRefreshResponse:
-    """A thread whose folder has a broken configuration keeps what it has."""
     configured(host)
+    equip(host)
+    return McpServerRefreshResponse()
+
+
+def equip(host: Host) -> None:
+    """Tell every thread of its servers; one whose configuration is broken keeps what it has."""
     for thread in host.threads:
         settings = thread.spec.settings
         try:
@@ -60,7 +65,6 @@ def mcp_server_reload(
             continue
         settings.mcp_servers = wanted
         thread.send(Equip(wanted))
-    return McpServerRefreshResponse()
 
 
 @serves(MCP_RESOURCE_READ)

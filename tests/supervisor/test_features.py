@@ -35,7 +35,7 @@ def test_the_configuration_switches_them_and_strangers_are_left_out():
 
 def test_a_listed_feature_tells_default_and_state_apart():
     """Observed."""
-    rows = {row.name: row for row in listed(typed({"features": {"plugins": False}}))}
+    rows = {row.name: row for row in listed(enabled(typed({"features": {"plugins": False}})))}
 
     assert (rows["plugins"].enabled, rows["plugins"].default_enabled) == (False, True)
     assert rows["memories"].display_name == "Memories"
