@@ -1,3 +1,5 @@
+"""Who the host is logged in as, and what that account may use."""
+
 from typing import Literal
 
 from protocol.wire import Wire
@@ -82,3 +84,117 @@ class GetAccountRateLimitsResponse(Wire):
 
 class AccountRateLimitsUpdatedNotification(Wire):
     rate_limits: RateLimitSnapshot
+
+
+# ---- logging in
+
+
+class ApiKeyLogin(Wire, tag_field="type", tag="apiKey"):
+    api_key: str
+
+
+class ChatgptLogin(Wire, tag_field="type", tag="chatgpt"):
+    codex_streamlined_login: bool = False
+
+
+class DeviceCodeLogin(Wire, tag_field="type", tag="chatgptDeviceCode"):
+    """No further fields."""
+
+
+class ExternalLogin(Wire, tag_field="type", tag="chatgptAuthTokens"):
+    access_token: str
+    chatgpt_account_id: str
+    chatgpt_plan_type: str | None = None
+
+
+LoginAccountParams = ApiKeyLogin | ChatgptLogin | DeviceCodeLogin | ExternalLogin
+
+
+class ApiKeyLoggedIn(Wire, tag_field="type", tag="apiKey"):
+    """No further fields."""
+
+
+class ChatgptBegun(Wire, tag_field="type", tag="chatgpt"):
+    auth_url: str
+    login_id: str
+
+
+class DeviceCodeBegun(Wire, tag_field="type", tag="chatgptDeviceCode"):
+    login_id: str
+    user_code: str
+    verification_url: str
+
+
+class ExternalLoggedIn(Wire, tag_field="type", tag="chatgptAuthTokens"):
+    """No further fields."""
+
+
+LoginAccountResponse = ApiKeyLoggedIn | ChatgptBegun | DeviceCodeBegun | ExternalLoggedIn
+
+
+class CancelLoginAccountParams(Wire):
+    login_id: str
+
+
+CancelLoginAccountStatus = Literal["canceled", "notFound"]
+
+
+class CancelLoginAccountResponse(Wire):
+    status: CancelLoginAccountStatus
+
+
+class LogoutAccountResponse(Wire):
+    """Nobody is logged in any more."""
+
+
+class AccountLoginCompletedNotification(Wire):
+    success: bool
+    error: str | None = None
+    login_id: str | None = None
+
+
+AuthMode = Literal["apikey", "chatgpt", "chatgptAuthTokens", "agentIdentity"]
+
+
+class AccountUpdatedNotification(Wire):
+    auth_mode: AuthMode | None = None
+    plan_type: PlanType | None = None
+
+
+ChatgptAuthTokensRefreshReason = Literal["unauthorized"]
+
+
+class ChatgptAuthTokensRefreshParams(Wire):
+    reason: ChatgptAuthTokensRefreshReason
+    previous_account_id: str | None = None
+
+
+class ChatgptAuthTokensRefreshResponse(Wire):
+    access_token: str
+    chatgpt_account_id: str
+    chatgpt_plan_type: str | None = None
+
+
+class GetAuthStatusParams(Wire):
+    include_token: bool | None = None
+    refresh_token: bool | None = None
+
+
+class GetAuthStatusResponse(Wire):
+    auth_method: AuthMode | None
+    auth_token: str | None
+    requires_openai_auth: bool
+
+
+AddCreditsNudgeCreditType = Literal["credits", "usage_limit"]
+
+
+class SendAddCreditsNudgeEmailParams(Wire):
+    credit_type: AddCreditsNudgeCreditType
+
+
+AddCreditsNudgeEmailStatus = Literal["sent", "cooldown_active"]
+
+
+class SendAddCreditsNudgeEmailResponse(Wire):
+    status: AddCreditsNudgeEmailStatus

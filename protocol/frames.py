@@ -8,19 +8,24 @@ that is already final: the supervisor passes it on without looking inside.
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import field
 
+from protocol.frame import Frame
 from protocol.framing import pack
 from protocol.item import CollabAgentStatus
 from protocol.network import ManagedNetwork
 from protocol.policy import DangerFullAccess, PermissionProfile, SandboxPolicy
+from protocol.seldom import (
+    AskStatus,
+    Find,
+    LogIn,
+    Query,
+    ReadResource,
+    StartSearches,
+    StartServices,
+)
 from protocol.settings import Limits, McpServer, Settings, ShellEnvironment
 from protocol.thread import DynamicToolSpec, SessionSource, Thread, ThreadSource
-
-
-class Frame(Struct, array_like=True, tag=True):
-    """One message of a link."""
-
 
 # ---- down: supervisor to worker
 
@@ -63,75 +68,6 @@ class StartThread(Frame):
 
 class StartCommands(Frame):
     """Be a command worker: each call is a `Spawn`, or a `Call` about an earlier one."""
-
-
-class StartSearches(Frame):
-    """Be a search worker: each call is a `Find`, or a `Query` about a session that one began."""
-
-
-class StartServices(Frame):
-    """Be the service worker: it asks MCP servers for clients that have no thread."""
-
-    home: str
-    version: str
-
-
-class AskStatus(Frame):
-    """How do these MCP servers fare, and what do they offer?  `full` is with their resources."""
-
-    n: int
-    servers: dict[str, McpServer]
-    full: bool
-
-
-class ReadResource(Frame):
-    """Start a server to read one resource of it."""
-
-    n: int
-    name: str
-    server: McpServer
-    uri: str
-
-
-class LogIn(Frame):
-    """Have a person log in to an MCP server; the reply has the address for the browser.
-
-    How it ended is told by an event.  `timeout_secs` is for the person.
-    """
-
-    n: int
-    name: str
-    server: McpServer
-    scopes: list[str] | None = None
-    timeout_secs: int | None = None
-    port: int = 0
-    callback_url: str | None = None
-
-
-class Root(Struct, array_like=True):
-    """A folder to search, as the client has named it and where it is."""
-
-    name: str
-    path: str
-
-
-class Find(Frame):
-    """Look for files.  Without a session `query` is answered with a reply.
-
-    With one, what is in the folders is kept for queries; events carry `n` and name the session.
-    """
-
-    n: int
-    roots: list[Root]
-    query: str = ""
-    session: str | None = None
-
-
-class Query(Frame):
-    """Session `n` has another query."""
-
-    n: int
-    text: str
 
 
 class Spawn(Frame):
@@ -207,6 +143,14 @@ class Update(Frame):
 
     name: str | None = None
     path: str | None = None
+
+
+class Token(Frame):
+    """What `NeedToken` asked for; without a token `problem` says why."""
+
+    n: int
+    token: str | None = None
+    problem: str = ""
 
 
 class Equip(Frame):
@@ -340,6 +284,13 @@ class Allow(Frame):
     tool: str
 
 
+class NeedToken(Frame):
+    """The provider does not take the token of the host's login any more: is there another?"""
+
+    n: int
+    refused: str
+
+
 class Log(Frame):
     """Something an operator should read."""
 
@@ -362,11 +313,25 @@ Down = (
     | Agent
     | Cancel
     | Update
+    | Token
     | Equip
     | Rest
     | Bye
 )
-Up = Hello | Reply | Failed | Ask | Withdrawn | Event | State | Agent | Errand | Allow | Log
+Up = (
+    Hello
+    | Reply
+    | Failed
+    | Ask
+    | Withdrawn
+    | Event
+    | State
+    | Agent
+    | Errand
+    | Allow
+    | NeedToken
+    | Log
+)
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_down = msgspec.msgpack.Decoder(Down).decode

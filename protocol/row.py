@@ -26,14 +26,26 @@ class Method(Generic[P, R]):
     result: type[R]
     by: Scope = "here"
     experimental: bool = False
+    called: tuple[str, str] | None = None
+    """The names of params and result where these are unions, which have none of their own."""
     waiting: ThreadActiveFlag | None = None
     """Of a question to a person: what the thread's status says while it is open."""
+
+    @property
+    def params_name(self) -> str:
+        return self.called[0] if self.called else self.params.__name__
+
+    @property
+    def result_name(self) -> str:
+        return self.called[1] if self.called else self.result.__name__
 
     def decode(self, params: bytes) -> P:
         """Raises RpcError in the reference server's words."""
         try:
             if params == b"null":
                 return _nothing(self.params)
+            if self.params is Nothing and msgspec.json.decode(params, type=dict[str, msgspec.Raw]):
+                raise invalid("Invalid request: invalid type: map, expected unit")
             return _decoder(self.params)(params)
         except DECODE_ERRORS as error:
             raise undecodable(error) from None
@@ -48,6 +60,10 @@ class Notification(Generic[P]):
     name: str
     params: type[P]
 
+    @property
+    def params_name(self) -> str:
+        return self.params.__name__
+
     def encode(self, params: P) -> bytes:
         return notification(self.name, params)
 
@@ -60,7 +76,7 @@ _decoders: dict[type[Struct], Callable[[bytes], Any]] = {}
 
 def _nothing(shape: type[P]) -> P:
     """Params that are left out, which only methods without any allow (observed)."""
-    if issubclass(shape, Nothing):
+    if shape is Nothing:
         return shape()
     raise invalid("Invalid request: missing field `params`")
 
@@ -74,10 +90,16 @@ def _decoder(shape: type[P]) -> Callable[[bytes], P]:
 
 
 def request(
-    name: str, params: type[P], result: type[R], *, by: Scope = "here", experimental: bool = False
+    name: str,
+    params: type[P],
+    result: type[R],
+    *,
+    by: Scope = "here",
+    experimental: bool = False,
+    called: tuple[str, str] | None = None,
 ) -> Method[P, R]:
     assert by == "here" or by in params.__struct_fields__, f"{name} cannot be routed by {by}"
-    row = Method(name, params, result, by, experimental)
+    row = Method(name, params, result, by, experimental, called)
     assert REQUESTS.setdefault(name, row) is row, f"{name} declared twice"
     return row
 
@@ -103,8 +125,10 @@ def notify(name: str, params: type[P]) -> Notification[P]:
 _gates: dict[type[Struct], list[tuple[str, str, Any]]] = {}
 
 
-def experimental_fields(shape: type[Struct]) -> list[tuple[str, str, Any]]:
+def experimental_fields(shape: Any) -> list[tuple[str, str, Any]]:
     """(attribute, name on the wire, default) of each field that needs `experimentalApi`."""
+    if not isinstance(shape, type):
+        return []  # a union; none of ours has such fields
     if shape not in _gates:
         hints = get_type_hints(shape, include_extras=True)
         _gates[shape] = [

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from protocol.methods import NOTIFICATIONS, QUESTIONS, REQUESTS
 from protocol.row import Method, Notification, experimental_fields
-from protocol.wire import OneKey
+from protocol.wire import Nothing, OneKey
 
 Schema = dict[str, Any]
 
@@ -24,10 +24,12 @@ REQUEST_ID: Schema = {"anyOf": [{"type": "string"}, {"type": "integer", "format"
 def definitions(*, experimental: bool) -> dict[str, Schema]:
     """Every shape by its name.  Without `experimental`, only what needs no capability."""
     requests = [row for row in REQUESTS.values() if experimental or not row.experimental]
-    shapes = list(_shapes([*requests, *QUESTIONS.values(), *NOTIFICATIONS.values()]))
-    _, found = msgspec.json.schema_components(shapes, ref_template=REF + "{name}")
+    shapes = dict(_shapes([*requests, *QUESTIONS.values(), *NOTIFICATIONS.values()]))
+    schemas, found = msgspec.json.schema_components(shapes.values(), ref_template=REF + "{name}")
+    for name, schema in zip(shapes, schemas, strict=True):
+        found.setdefault(name, {key: schema[key] for key in schema if key != "discriminator"})
     if not experimental:
-        _leave_out_fields(shapes, found)
+        _leave_out_fields(shapes.values(), found)
     for shape in OneKey.__subclasses__():
         if shape.__name__ in found:
             found[shape.__name__] = _one_of(found[shape.__name__])
@@ -74,11 +76,13 @@ def references(node: Any) -> Iterator[str]:
             pass
 
 
-def _shapes(rows: Iterable[Method[Any, Any] | Notification[Any]]) -> Iterator[type[Struct]]:
+def _shapes(
+    rows: Iterable[Method[Any, Any] | Notification[Any]],
+) -> Iterator[tuple[str, type[Struct]]]:
     for row in rows:
-        yield row.params
+        yield row.params_name, row.params
         if isinstance(row, Method):
-            yield row.result
+            yield row.result_name, row.result
 
 
 def _leave_out_fields(shapes: Iterable[type[Struct]], found: dict[str, Schema]) -> None:
@@ -107,9 +111,13 @@ def _envelope(row: Method[Any, Any] | Notification[Any], kind: str, *, answered:
     members = {
         "id": {"$ref": REF + "RequestId"},
         "method": {"type": "string", "enum": [row.name]},
-        "params": {"$ref": REF + row.params.__name__},
+        "params": {"$ref": REF + row.params_name},
     }
+    required = [name for name in members if answered or name != "id"]
+    if row.params is Nothing:
+        members["params"] = {"type": "null"}
+        required.remove("params")
     if not answered:
         del members["id"]
     title = row.name[0].upper() + row.name[1:] + kind
-    return {"title": title, "type": "object", "required": list(members), "properties": members}
+    return {"title": title, "type": "object", "required": required, "properties": members}

@@ -40,6 +40,8 @@ class Provider(Struct):
     env_key: str | None = None
     env_key_instructions: str | None = None
     bearer_token: str | None = None
+    uses_login: bool = False
+    """Whether the token is that of the host's login, which can be renewed."""
     http_headers: dict[str, str] = field(default_factory=dict[str, str])
     env_http_headers: dict[str, str] = field(default_factory=dict[str, str])
     query_params: dict[str, str] = field(default_factory=dict[str, str])

@@ -18,10 +18,10 @@ class SkillErrorInfo(Wire):
 class SkillToolDependency(Wire):
     type: str
     value: str
-    command: str | UnsetType = UNSET
-    description: str | UnsetType = UNSET
-    transport: str | UnsetType = UNSET
-    url: str | UnsetType = UNSET
+    command: str | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
+    transport: str | UnsetType | None = UNSET
+    url: str | UnsetType | None = UNSET
 
 
 class SkillDependencies(Wire):
@@ -46,9 +46,9 @@ class SkillMetadata(Wire):
     name: str
     path: str
     scope: SkillScope
-    dependencies: SkillDependencies | UnsetType = UNSET
-    interface: SkillInterface | UnsetType = UNSET
-    short_description: str | UnsetType = UNSET
+    dependencies: SkillDependencies | UnsetType | None = UNSET
+    interface: SkillInterface | UnsetType | None = UNSET
+    short_description: str | UnsetType | None = UNSET
 
 
 class SkillsListEntry(Wire):

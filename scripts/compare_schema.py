@@ -17,11 +17,11 @@ from typing import Any
 
 import msgspec
 from likeness import PREFIX, Bundle, Comparison
-from msgspec import Struct
 
 from protocol.methods import NOTIFICATIONS, QUESTIONS, REQUESTS
 from protocol.row import Method, Notification
 from protocol.schema import definitions
+from protocol.wire import Nothing
 
 BUNDLE = "codex_app_server_protocol.schemas.json"
 MEANT = Path(__file__).with_name("schema_differences.toml")
@@ -96,27 +96,28 @@ def _differences(theirs: Bundle, rows: dict[str, dict[str, Named]]) -> Iterator[
 def _of_method(comparison: Comparison, row: Row, named: Named) -> Iterator[tuple[str, str]]:
     if isinstance(row, Method) and named.get("experimental", row.experimental) != row.experimental:
         yield row.name, f"experimental: {row.experimental} here"
-    yield from _of_shape(comparison, f"{row.name} params", named["params"], row.params)
+    params_name = None if row.params is Nothing else row.params_name
+    yield from _of_shape(comparison, f"{row.name} params", named["params"], params_name)
     if isinstance(row, Method):
-        named_result = named.get("result", row.result.__name__)
-        yield from _of_shape(comparison, f"{row.name} result", named_result, row.result)
+        named_result = named.get("result", row.result_name)
+        yield from _of_shape(comparison, f"{row.name} result", named_result, row.result_name)
 
 
 def _of_shape(
-    comparison: Comparison, path: str, name: str | None, struct: type[Struct]
+    comparison: Comparison, path: str, name: str | None, own: str | None
 ) -> Iterator[tuple[str, str]]:
-    if name is None:
-        if struct.__struct_fields__:
-            yield path, "only Atrio has any"
+    if name is None or own is None:
+        if name != own:
+            yield path, f"only {'the reference' if name else 'Atrio'} has any"
         return
-    if name != struct.__name__:
-        yield path, f"called {name} there, {struct.__name__} here"
+    if name != own:
+        yield path, f"called {name} there, {own} here"
     try:
         theirs = comparison.theirs.either(name)
     except KeyError:
         yield path, f"{name} is not in the bundle"
         return
-    yield from comparison.differences(name, theirs, comparison.ours.at(struct.__name__))
+    yield from comparison.differences(name, theirs, comparison.ours.at(own))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from protocol.policy import Minimum
 from protocol.settings import Limits
 from supervisor import check, features
 from supervisor.layers import ConfigError, Layer, Table, flag, merged, nested, over
+from supervisor.login import Login, login
 from supervisor.project import folders, trust_key, trust_level
 from supervisor.providers import DEFAULT
 from supervisor.requirements import Requirements, disallowed, read
@@ -54,6 +55,8 @@ class Config:
     etc: Path = ETC
     switched: dict[str, bool] = field(default_factory=dict[str, bool])
     """Features that clients have switched; that ends with the server."""
+    login_in_memory: Login | None = None
+    """One that must not be stored."""
     writing: trio.Lock = field(default_factory=trio.Lock)
     _sources: dict[Path, Source] = field(default_factory=dict[Path, Source])
 
@@ -134,6 +137,22 @@ class Config:
     def requirements(self) -> Requirements:
         """What the administrator requires.  Raises ConfigError."""
         return read(self.etc / "requirements.toml")
+
+    def login(self) -> Login | None:
+        """Who the host is logged in as."""
+        return self.login_in_memory or login(self.home)
+
+    def forced_login(self) -> tuple[str | None, str | None]:
+        """The only method that is allowed, and the only workspace."""
+        toml = self._toml_or_defaults()
+        workspace = toml.forced_chatgpt_workspace_id
+        return toml.forced_login_method, workspace if isinstance(workspace, str) else None
+
+    def credentials_store(self) -> str:
+        return self._toml_or_defaults().cli_auth_credentials_store or "file"
+
+    def chatgpt_base_url(self) -> str | None:
+        return self._toml_or_defaults().chatgpt_base_url
 
     def model_provider(self) -> str:
         """The provider whose threads are listed where a client names none."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from supervisor.connection import Connection
 
 if TYPE_CHECKING:
+    from supervisor.accounts import Accounts
     from supervisor.agents import Agents
     from supervisor.asks import Asks
     from supervisor.commands import Commands
@@ -33,6 +34,7 @@ class Host:
     watches: "Watches"
     searches: "Searches"
     services: "Services"
+    accounts: "Accounts"
     clients: set[Connection] = field(default_factory=set[Connection])
     in_flight: int = 0
     """Requests of all clients, gone ones too, that wait for an answer."""

@@ -22,6 +22,7 @@ from protocol.frames import (
     Failed,
     Hello,
     Log,
+    NeedToken,
     Reply,
     ResumeAgent,
     StartAgent,
@@ -175,6 +176,8 @@ class Loaded:
                 self.host.agents.serve(self, frame)
             case Allow(server, tool):
                 self._allow(server, tool)
+            case NeedToken(n, refused):
+                self.host.accounts.renew(self, n, refused)
             case Ask():
                 self.host.asks.ask(self, frame)
             case Withdrawn(k):

@@ -88,7 +88,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
     return Settings(
         home=str(config.home),
         cwd=cwd,
-        provider=provider(toml, config.home, wanted.model_provider),
+        provider=provider(toml, config.login(), wanted.model_provider),
         permission_profiles=named,
         networks=managed_networks(toml),
         features=config.features(toml),

@@ -128,6 +128,7 @@ class Router:
         self._host.commands.left(client)
         self._host.watches.left(client)
         self._host.searches.left(client)
+        self._host.asks.left(client)
 
     def _route(self, client: Connection, request: Request) -> None:
         row = REQUESTS.get(request.method)

@@ -9,19 +9,10 @@ from dataclasses import dataclass
 import trio
 
 from protocol.errors import INTERNAL_ERROR, RpcError, invalid
-from protocol.frames import (
-    Cancel,
-    Event,
-    Failed,
-    Find,
-    Query,
-    Reply,
-    Root,
-    StartSearches,
-    Up,
-)
+from protocol.frames import Cancel, Event, Failed, Reply, Up
 from protocol.fuzzy import FuzzyFileSearchResponse
 from protocol.methods import FUZZY_FILE_SEARCH
+from protocol.seldom import Find, Query, Root, StartSearches
 from supervisor.connection import Connection
 from supervisor.seldom import Seldom
 from supervisor.worker import NurseryProcess

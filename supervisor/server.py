@@ -15,6 +15,7 @@ from pathlib import Path
 
 import trio
 
+from supervisor.accounts import Accounts
 from supervisor.agents import Agents
 from supervisor.asks import Asks
 from supervisor.commands import Commands
@@ -99,9 +100,10 @@ class _Server:
         commands = Commands(births, tasks)
         agents = Agents(tasks, self._config.max_agents())
         searches = Searches(births, tasks)
+        accounts = Accounts(tasks)
         services = Services(births, tasks, str(self._home), VERSION)
         store = Store(self._home)
-        host = threads.host = agents.host = services.host = Host(
+        host = threads.host = agents.host = services.host = accounts.host = Host(
             home=self._home,
             version=VERSION,
             config=self._config,
@@ -113,6 +115,7 @@ class _Server:
             watches=Watches(tasks),
             searches=searches,
             services=services,
+            accounts=accounts,
         )
         await store.open(tasks)
         try:

@@ -6,17 +6,7 @@ import msgspec
 import trio
 
 from protocol.errors import INTERNAL_ERROR, RpcError
-from protocol.frames import (
-    AskStatus,
-    Down,
-    Event,
-    Failed,
-    LogIn,
-    ReadResource,
-    Reply,
-    StartServices,
-    Up,
-)
+from protocol.frames import Down, Event, Failed, Reply, Up
 from protocol.mcp import (
     McpResourceReadParams,
     McpResourceReadResponse,
@@ -24,6 +14,7 @@ from protocol.mcp import (
     McpServerOauthLoginResponse,
 )
 from protocol.methods import MCP_OAUTH_LOGIN, MCP_RESOURCE_READ
+from protocol.seldom import AskStatus, LogIn, ReadResource, StartServices
 from protocol.settings import McpServer
 from supervisor.seldom import Seldom
 from supervisor.worker import NurseryProcess

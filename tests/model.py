@@ -17,6 +17,7 @@ import trio
 from workers.scripted import Message, Step, play
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+UNAUTHORIZED = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 Piece = bytes | trio.Event
 Asked = dict[str, Any]  # the body of a request
 Said = Step | trio.Event | str | Callable[[Asked], Step]
@@ -28,6 +29,7 @@ class Model:
     def __init__(self) -> None:
         self.base_url = ""
         self.requests: list[Asked] = []
+        self.takes: Callable[[], str] | None = None  # the bearer token of now; others get a 401
         self._replies: deque[Callable[[Asked], Iterator[Piece]]] = deque()
         self._apart: list[tuple[str, Callable[[Asked], Iterator[Piece]]]] = []
         self._numbers = count()
@@ -62,8 +64,12 @@ class Model:
     async def _answer(self, stream: trio.SocketStream) -> None:
         async with stream:
             try:
-                body = await _body(stream)
-                if body is None:
+                request = await _request(stream)
+                if request is None:
+                    return
+                token, body = request
+                if self.takes is not None and token != f"Bearer {self.takes()}":
+                    await stream.send_all(UNAUTHORIZED)
                     return
                 asked: Asked = msgspec.json.decode(body)
                 self.requests.append(asked)
@@ -119,17 +125,19 @@ def _event(event: dict[str, Any]) -> bytes:
     return f"event: {event['type']}\ndata: ".encode() + msgspec.json.encode(event) + b"\n\n"
 
 
-async def _body(stream: trio.SocketStream) -> bytes | None:
-    """The body of the one request on this connection, None when there is none."""
-    connection, body = h11.Connection(h11.SERVER), b""
+async def _request(stream: trio.SocketStream) -> tuple[str, bytes] | None:
+    """Authorization and body of the one request on this connection, None when there is none."""
+    connection, body, token = h11.Connection(h11.SERVER), b"", ""
     while True:
         match connection.next_event():
             case h11.NEED_DATA:
                 connection.receive_data(await stream.receive_some())
+            case h11.Request(headers=headers):
+                token = dict(headers).get(b"authorization", b"").decode()
             case h11.Data(data=data):
                 body += data
             case h11.EndOfMessage():
-                return body
+                return token, body
             case h11.ConnectionClosed():
                 return None
             case _:

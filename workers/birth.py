@@ -46,7 +46,7 @@ from workers.context import Told, base_instructions
 from workers.environment import Environment, look
 from workers.history import History, message_text, words
 from workers.mailbox import serves
-from workers.provider import Provider, ProviderError
+from workers.provider import Provider, ProviderError, Renew
 from workers.replay import Replay, keeps_words, replay
 from workers.rollout import Rollout
 from workers.tools.dynamic import DynamicTools
@@ -64,7 +64,7 @@ def begin(thread: "LoadedThread") -> None:
     """
     thread.docs = docs.read(thread.settings)
     try:
-        thread.provider = open_provider(thread.settings.provider)
+        thread.provider = open_provider(thread.settings.provider, thread.renewal.renew)
         loaded = replay(thread.spec.rollout) if thread.spec.rollout is not None else Replay()
         _continue(thread, loaded)
         _open(thread, loaded)
@@ -263,13 +263,16 @@ def tell_started(thread: "LoadedThread", _n: int = 0) -> None:
     thread.tell(THREAD_STARTED, ThreadStartedNotification(thread=thread.thread))
 
 
-def open_provider(provider: ProviderSettings) -> Provider:
-    """The provider that the settings name.  Raises ProviderError for a script that is none."""
+def open_provider(provider: ProviderSettings, renew: Renew | None = None) -> Provider:
+    """The provider that the settings name; `renew` gives another token of the host's login.
+
+    Raises ProviderError for a script that is none.
+    """
     match provider.wire_api:
         case "responses":
             from workers.responses import ResponsesProvider  # noqa: PLC0415 - one is enough
 
-            return ResponsesProvider(provider)
+            return ResponsesProvider(provider, renew=renew)
         case "scripted":
             from workers.scripted import DEMO, ScriptedProvider, load  # noqa: PLC0415
 

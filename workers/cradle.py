@@ -8,16 +8,9 @@ import msgspec
 import trio
 
 from protocol.errors import RpcError
-from protocol.frames import (
-    Bye,
-    Event,
-    Hello,
-    StartCommands,
-    StartSearches,
-    StartServices,
-    StartThread,
-)
+from protocol.frames import Bye, Event, Hello, StartCommands, StartThread
 from protocol.methods import REQUESTS
+from protocol.seldom import StartSearches, StartServices
 from workers import birth, command, groups, orphans
 from workers.link import Link
 from workers.mailbox import HANDLERS

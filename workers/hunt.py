@@ -10,8 +10,8 @@ from heapq import nsmallest
 
 import trio
 
-from protocol.frames import Root
 from protocol.fuzzy import FuzzyFileSearchResult
+from protocol.seldom import Root
 from workers.paths import Paths
 from workers.query import NARROWS, Atom, parse
 

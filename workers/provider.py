@@ -3,7 +3,7 @@
 `responses` speaks the Responses API over HTTP, `scripted` plays a written script.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -145,6 +145,10 @@ class ProviderError(Exception):
     def retry_info(self) -> CodexErrorInfo:
         """What the notice of a retry names as the cause."""
         return DetailedErrorInfo(response_stream_disconnected=HttpStatus(self.http_status))
+
+
+Renew = Callable[[str], Awaitable[str | None]]
+"""Gives another token for one that was refused, or None; see `renewal`."""
 
 
 class Provider(Protocol):

@@ -26,7 +26,14 @@ import trio
 from protocol import settings
 from workers import ratelimits, refusal
 from workers.events import decode, served_by
-from workers.provider import ModelRequest, ProviderError, ProviderEvent, RateLimits, ServedBy
+from workers.provider import (
+    ModelRequest,
+    ProviderError,
+    ProviderEvent,
+    RateLimits,
+    Renew,
+    ServedBy,
+)
 from workers.sse import EventTooLong, Splitter
 
 BACKOFF_SECONDS = 0.2  # before the first request retry, doubled for each further one
@@ -52,8 +59,10 @@ class ResponsesProvider:
         provider: settings.Provider,
         *,
         transport: httpx2.AsyncBaseTransport | None = None,
+        renew: Renew | None = None,
     ) -> None:
         self._provider = provider
+        self._renew = renew
         query = urlencode(provider.query_params)
         self._url = f"{provider.base_url.rstrip('/')}/responses{'?' if query else ''}{query}"
         self._transport = transport
@@ -77,7 +86,7 @@ class ResponsesProvider:
 
     async def _open(self, request: ModelRequest) -> httpx2.Response:
         """Send the request until there is an answer that is not a 5xx, or no retry is left."""
-        post = self._request(request)
+        post, renewed = self._request(request), False
         for retries_left in range(self._provider.request_max_retries, -1, -1):
             try:
                 response = await self._connected().send(post, stream=True)
@@ -85,6 +94,11 @@ class ResponsesProvider:
                 if isinstance(error, HOPELESS) or not retries_left:
                     raise self._unanswered(error) from error
             else:
+                if response.status_code == 401 and not renewed and await self._renewed():
+                    renewed = True
+                    await response.aclose()
+                    post = self._request(request)
+                    response = await self._connected().send(post, stream=True)
                 if response.status_code < 500 or not retries_left:
                     return await self._checked(response)
                 await response.aclose()
@@ -124,6 +138,16 @@ class ResponsesProvider:
             return token
         hint = f" {provider.env_key_instructions}" if provider.env_key_instructions else ""
         raise ProviderError(f"Missing environment variable: `{provider.env_key}`.{hint}")
+
+    async def _renewed(self) -> bool:
+        """Whether there is another token of the host's login.  Raises ProviderError."""
+        provider = self._provider
+        if self._renew is None or not provider.uses_login or provider.bearer_token is None:
+            return False
+        token = await self._renew(provider.bearer_token)
+        if token is not None:
+            provider.bearer_token = token
+        return token is not None
 
     def _backoff(self, retries_left: int) -> float:
         attempt = self._provider.request_max_retries - retries_left

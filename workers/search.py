@@ -11,7 +11,7 @@ import msgspec
 import trio
 
 from protocol.errors import INTERNAL_ERROR
-from protocol.frames import Bye, Cancel, Down, Failed, Find, Frame, Log, Query, Reply
+from protocol.frames import Bye, Cancel, Down, Failed, Frame, Log, Reply
 from protocol.fuzzy import (
     FuzzyFileSearchResponse,
     FuzzyFileSearchSessionCompletedNotification,
@@ -21,6 +21,7 @@ from protocol.methods import (
     FUZZY_FILE_SEARCH_SESSION_COMPLETED,
     FUZZY_FILE_SEARCH_SESSION_UPDATED,
 )
+from protocol.seldom import Find, Query
 from workers.hunt import Hunt
 from workers.link import Link
 from workers.paths import Paths

@@ -14,23 +14,14 @@ import msgspec
 import trio
 
 from protocol.errors import INTERNAL_ERROR
-from protocol.frames import (
-    AskStatus,
-    Bye,
-    Down,
-    Failed,
-    Log,
-    LogIn,
-    ReadResource,
-    Reply,
-    StartServices,
-)
+from protocol.frames import Bye, Down, Failed, Log, Reply
 from protocol.mcp import (
     McpAuthStatus,
     McpServerOauthLoginCompletedNotification,
     McpServerOauthLoginResponse,
 )
 from protocol.methods import MCP_OAUTH_LOGIN_COMPLETED
+from protocol.seldom import AskStatus, LogIn, ReadResource, StartServices
 from protocol.settings import Limits, McpServer
 from workers.link import Link
 from workers.mcp.connection import Connection, McpFault, connect, fault

@@ -28,6 +28,7 @@ from protocol.frames import (
     Rest,
     StartThread,
     State,
+    Token,
     Update,
 )
 from protocol.methods import (
@@ -78,6 +79,7 @@ from workers.mcp.servers import Servers
 from workers.network import ThreadNetwork
 from workers.provider import Provider, Usage
 from workers.questions import Questions
+from workers.renewal import Renewal
 from workers.rollout import Rollout
 from workers.running import RunningTurn
 from workers.tools.dynamic import DynamicTools
@@ -131,6 +133,7 @@ class LoadedThread:
         self.told: Told | None = None
         self.dynamic = DynamicTools([])
         self.servers = Servers(self)
+        self.renewal = Renewal(link)
         self.docs = Docs("", ())
         self.questions = Questions(link, self.active)
         self.agents = Agents(self)
@@ -150,6 +153,8 @@ class LoadedThread:
                 self.agents.take(frame)
             case Update(name, path):
                 self._update(name, path)
+            case Token():
+                self.renewal.take(frame)
             case Equip(wanted):
                 self.servers.replace(wanted)
             case Rest():

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from protocol.frames import Root
+from protocol.seldom import Root
 from workers.ignore import Ignore, above
 
 BATCH = 2000  # paths, between two looks at whether they are still wanted

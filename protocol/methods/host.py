@@ -1,5 +1,7 @@
 """Requests about the host around the threads: commands, files, configuration, accounts."""
 
+from typing import Any, cast
+
 from protocol import (
     account,
     command,
@@ -13,7 +15,7 @@ from protocol import (
     process,
     skill,
 )
-from protocol.row import request
+from protocol.row import Method, request
 from protocol.wire import Nothing
 
 # ---- requests: commands and processes of a client's own; a command worker answers
@@ -121,6 +123,24 @@ EXPERIMENTAL_FEATURE_ENABLEMENT_SET = request(
     config.ExperimentalFeatureEnablementSetResponse,
 )
 ACCOUNT_READ = request("account/read", account.GetAccountParams, account.GetAccountResponse)
+ACCOUNT_LOGIN_START: Method[Any, Any] = request(
+    "account/login/start",
+    cast("Any", account.LoginAccountParams),
+    cast("Any", account.LoginAccountResponse),
+    called=("LoginAccountParams", "LoginAccountResponse"),
+)
+ACCOUNT_LOGIN_CANCEL = request(
+    "account/login/cancel", account.CancelLoginAccountParams, account.CancelLoginAccountResponse
+)
+ACCOUNT_LOGOUT = request("account/logout", Nothing, account.LogoutAccountResponse)
+GET_AUTH_STATUS = request(
+    "getAuthStatus", account.GetAuthStatusParams, account.GetAuthStatusResponse
+)
+ACCOUNT_SEND_ADD_CREDITS_NUDGE_EMAIL = request(
+    "account/sendAddCreditsNudgeEmail",
+    account.SendAddCreditsNudgeEmailParams,
+    account.SendAddCreditsNudgeEmailResponse,
+)
 ACCOUNT_RATE_LIMITS_READ = request(
     "account/rateLimits/read", Nothing, account.GetAccountRateLimitsResponse
 )

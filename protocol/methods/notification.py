@@ -24,6 +24,10 @@ REMOTE_CONTROL_STATUS_CHANGED = notify(
 )
 CONFIG_WARNING = notify("configWarning", config.ConfigWarningNotification)
 DEPRECATION_NOTICE = notify("deprecationNotice", config.DeprecationNoticeNotification)
+ACCOUNT_LOGIN_COMPLETED = notify(
+    "account/login/completed", account.AccountLoginCompletedNotification
+)
+ACCOUNT_UPDATED = notify("account/updated", account.AccountUpdatedNotification)
 ACCOUNT_RATE_LIMITS_UPDATED = notify(
     "account/rateLimits/updated", account.AccountRateLimitsUpdatedNotification
 )

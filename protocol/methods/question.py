@@ -1,6 +1,7 @@
 """Questions of the server to its clients."""
 
 from protocol import (
+    account,
     approval,
     dynamic,
     mcp,
@@ -40,4 +41,10 @@ MCP_ELICITATION = ask(
     "mcpServer/elicitation/request",
     mcp.McpServerElicitationRequestParams,
     mcp.McpServerElicitationRequestResponse,
+)
+CHATGPT_TOKENS_REFRESH = ask(
+    "account/chatgptAuthTokens/refresh",
+    account.ChatgptAuthTokensRefreshParams,
+    account.ChatgptAuthTokensRefreshResponse,
+    waiting=None,
 )

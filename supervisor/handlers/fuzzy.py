@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from protocol.errors import INTERNAL_ERROR, RpcError, invalid
-from protocol.frames import Root
 from protocol.fuzzy import (
     FuzzyFileSearchParams,
     FuzzyFileSearchResponse,
@@ -20,6 +19,7 @@ from protocol.methods import (
     FUZZY_FILE_SEARCH_SESSION_STOP,
     FUZZY_FILE_SEARCH_SESSION_UPDATE,
 )
+from protocol.seldom import Root
 from supervisor.connection import Connection
 from supervisor.handlers import serves
 from supervisor.host import Host

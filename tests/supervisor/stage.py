@@ -144,6 +144,7 @@ class Stage:
             watches=nothing,
             searches=nothing,
             services=nothing,
+            accounts=nothing,
         )
         self.router = Router(self.host, nursery)
 

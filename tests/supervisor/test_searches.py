@@ -7,8 +7,9 @@ import trio
 import trio.testing
 
 from protocol.errors import RpcError
-from protocol.frames import Bye, Cancel, Event, Find, Query, Reply, Root, StartSearches
+from protocol.frames import Bye, Cancel, Event, Reply
 from protocol.fuzzy import FuzzyFileSearchResponse
+from protocol.seldom import Find, Query, Root, StartSearches
 from supervisor.searches import Searches
 from supervisor.seldom import IDLE_SECONDS
 from tests.supervisor.test_commands import Births, connection, said_to

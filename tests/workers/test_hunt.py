@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from protocol.frames import Root
+from protocol.seldom import Root
 from workers.hunt import FOUND, Hunt
 from workers.paths import Paths
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from protocol.frames import Root
+from protocol.seldom import Root
 from workers.walk import walk
 
 

@@ -11,7 +11,7 @@ import trio
 from mcp.client.auth import OAuthClientProvider, OAuthFlowError
 from mcp.shared.auth import AuthorizationCodeResult
 
-from protocol.frames import LogIn
+from protocol.seldom import LogIn
 from protocol.settings import McpServer
 from workers.mcp.connection import McpFault
 from workers.mcp.http import headers
