@@ -59,3 +59,19 @@ class SkillsListEntry(Wire):
 
 class SkillsListResponse(Wire):
     data: list[SkillsListEntry]
+
+
+class SkillsConfigWriteParams(Wire):
+    """One of `path`, which is absolute, and `name`."""
+
+    enabled: bool
+    name: str | None = None
+    path: str | None = None
+
+
+class SkillsConfigWriteResponse(Wire):
+    effective_enabled: bool
+
+
+class SkillsChangedNotification(Wire):
+    """Ask for the list again."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from supervisor.config import Config
     from supervisor.searches import Searches
     from supervisor.services import Services
+    from supervisor.skill_watch import SkillWatch
     from supervisor.store import Store
     from supervisor.threads import Threads
     from supervisor.watches import Watches
@@ -35,6 +36,7 @@ class Host:
     searches: "Searches"
     services: "Services"
     accounts: "Accounts"
+    skill_watch: "SkillWatch"
     clients: set[Connection] = field(default_factory=set[Connection])
     in_flight: int = 0
     """Requests of all clients, gone ones too, that wait for an answer."""

@@ -49,6 +49,7 @@ from supervisor.handlers import (
     skill,
     stored,
     thread,
+    windows,
 )
 from supervisor.host import Host
 from supervisor.loaded import Loaded
@@ -76,6 +77,7 @@ SERVING = (
     skill,
     stored,
     thread,
+    windows,
 )
 
 # Answered by a worker, and yet no reason to listen to its thread from now on.

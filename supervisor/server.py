@@ -26,6 +26,7 @@ from supervisor.options import VERSION, Options, Refused, Stdio, Tcp, Unix, code
 from supervisor.router import Router
 from supervisor.searches import Searches
 from supervisor.services import Services
+from supervisor.skill_watch import SkillWatch
 from supervisor.stdio import Wire, claim, serve_stdio
 from supervisor.store import Store
 from supervisor.threads import Threads
@@ -102,8 +103,9 @@ class _Server:
         searches = Searches(births, tasks)
         accounts = Accounts(tasks)
         services = Services(births, tasks, str(self._home), VERSION)
+        skill_watch = SkillWatch(tasks)
         store = Store(self._home)
-        host = threads.host = agents.host = services.host = accounts.host = Host(
+        host = Host(
             home=self._home,
             version=VERSION,
             config=self._config,
@@ -116,7 +118,10 @@ class _Server:
             searches=searches,
             services=services,
             accounts=accounts,
+            skill_watch=skill_watch,
         )
+        for part in (threads, agents, services, accounts, skill_watch):
+            part.host = host
         await store.open(tasks)
         try:
             await self._serve(Hall(host, Router(host, tasks)), threads, signals)

@@ -55,7 +55,7 @@ def discover(config: Config, cwd: str) -> tuple[list[SkillMetadata], list[SkillE
     off = _switched_off(config)
     skills: dict[str, SkillMetadata] = {}
     errors: dict[str, SkillErrorInfo] = {}
-    for scope, root in _roots(config.home, cwd):
+    for scope, root in roots(config.home, cwd):
         for file in _files(root, system=scope == "system"):
             path = str(file)
             try:
@@ -82,7 +82,7 @@ def _switched_off(config: Config) -> set[str]:
     return off
 
 
-def _roots(home: Path, cwd: str) -> Iterator[tuple[SkillScope, Path]]:
+def roots(home: Path, cwd: str) -> Iterator[tuple[SkillScope, Path]]:
     for folder in folders(cwd):
         for name in (".agents", ".codex"):
             if folder / name != home:

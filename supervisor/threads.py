@@ -83,6 +83,7 @@ class Threads:
         spec.next_seq = self._seqs.pop(spec.thread_id, spec.next_seq)
         thread = self._loaded[spec.thread_id] = Loaded(self.host, spec)
         self.host.agents.entered(thread)
+        self.host.skill_watch.look()
         self._begin(thread, worker)
         self._nursery.start_soon(self._mind, thread)
         return thread
@@ -156,6 +157,7 @@ class Threads:
         if self._loaded.get(thread.id) is thread:
             del self._loaded[thread.id]
             self.host.agents.left(thread)
+            self.host.skill_watch.look()
 
     async def unload(self, thread: Loaded, reason: str, *, closed: bool = True) -> None:
         """End the worker, then tell everybody; `closed` says whether by `thread/closed` too.

@@ -14,6 +14,7 @@ from protocol import (
     model,
     process,
     skill,
+    windows,
 )
 from protocol.row import Method, request
 from protocol.wire import Nothing
@@ -146,6 +147,17 @@ ACCOUNT_RATE_LIMITS_READ = request(
 )
 MEMORY_RESET = request("memory/reset", Nothing, memory.MemoryResetResponse, experimental=True)
 SKILLS_LIST = request("skills/list", skill.SkillsListParams, skill.SkillsListResponse)
+SKILLS_CONFIG_WRITE = request(
+    "skills/config/write", skill.SkillsConfigWriteParams, skill.SkillsConfigWriteResponse
+)
+WINDOWS_SANDBOX_READINESS = request(
+    "windowsSandbox/readiness", Nothing, windows.WindowsSandboxReadinessResponse
+)
+WINDOWS_SANDBOX_SETUP_START = request(
+    "windowsSandbox/setupStart",
+    windows.WindowsSandboxSetupStartParams,
+    windows.WindowsSandboxSetupStartResponse,
+)
 HOOKS_LIST = request("hooks/list", hook.HooksListParams, hook.HooksListResponse)
 
 # ---- requests: MCP servers

@@ -11,11 +11,14 @@ from protocol import (
     guardian,
     initialize,
     item,
+    legacy,
     mcp,
     model,
     process,
+    skill,
     thread,
     turn,
+    windows,
 )
 from protocol.row import notify
 
@@ -105,6 +108,17 @@ MCP_OAUTH_LOGIN_COMPLETED = notify(
     "mcpServer/oauthLogin/completed", mcp.McpServerOauthLoginCompletedNotification
 )
 MCP_TOOL_CALL_PROGRESS = notify("item/mcpToolCall/progress", mcp.McpToolCallProgressNotification)
+SKILLS_CHANGED = notify("skills/changed", skill.SkillsChangedNotification)
+WINDOWS_SANDBOX_SETUP_COMPLETED = notify(
+    "windowsSandbox/setupCompleted", windows.WindowsSandboxSetupCompletedNotification
+)
+WINDOWS_WORLD_WRITABLE_WARNING = notify(
+    "windows/worldWritableWarning", windows.WindowsWorldWritableWarningNotification
+)
+THREAD_COMPACTED = notify("thread/compacted", legacy.ContextCompactedNotification)
+FILE_CHANGE_OUTPUT_DELTA = notify(
+    "item/fileChange/outputDelta", legacy.FileChangeOutputDeltaNotification
+)
 GUARDIAN_WARNING = notify("guardianWarning", guardian.GuardianWarningNotification)
 
 # Told to every client, subscribed or not (observed); everything else goes to subscribers.

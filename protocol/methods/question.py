@@ -4,6 +4,7 @@ from protocol import (
     account,
     approval,
     dynamic,
+    legacy,
     mcp,
     permission,
     question,
@@ -47,4 +48,10 @@ CHATGPT_TOKENS_REFRESH = ask(
     account.ChatgptAuthTokensRefreshParams,
     account.ChatgptAuthTokensRefreshResponse,
     waiting=None,
+)
+APPLY_PATCH_APPROVAL = ask(
+    "applyPatchApproval", legacy.ApplyPatchApprovalParams, legacy.ApplyPatchApprovalResponse
+)
+EXEC_COMMAND_APPROVAL = ask(
+    "execCommandApproval", legacy.ExecCommandApprovalParams, legacy.ExecCommandApprovalResponse
 )

@@ -1,15 +1,25 @@
-"""skills/list: what `supervisor.skills` finds, for each folder that a client asks about."""
+"""skills/*: what `supervisor.skills` finds, and which of it is switched off."""
 
+import os
+from functools import partial
 from pathlib import Path
 
 from msgspec import UnsetType
 
-from protocol.methods import SKILLS_LIST
-from protocol.overrides import absolute
-from protocol.skill import SkillsListEntry, SkillsListParams, SkillsListResponse
+from protocol.errors import INVALID_PARAMS, RpcError, invalid
+from protocol.methods import SKILLS_CONFIG_WRITE, SKILLS_LIST
+from protocol.overrides import RELATIVE, absolute
+from protocol.skill import (
+    SkillsConfigWriteParams,
+    SkillsConfigWriteResponse,
+    SkillsListEntry,
+    SkillsListParams,
+    SkillsListResponse,
+)
 from supervisor.connection import Connection
 from supervisor.handlers import serves
 from supervisor.host import Host
+from supervisor.rewriting import rewrite
 from supervisor.skills import discover
 
 
@@ -27,3 +37,25 @@ def cwds(given: list[str] | UnsetType) -> list[str]:
 def _entry(host: Host, cwd: str) -> SkillsListEntry:
     skills, errors = discover(host.config, absolute(cwd, str(Path.cwd())))
     return SkillsListEntry(cwd, errors, skills)
+
+
+@serves(SKILLS_CONFIG_WRITE)
+async def skills_config_write(
+    host: Host, _client: Connection, params: SkillsConfigWriteParams
+) -> SkillsConfigWriteResponse:
+    """Whether there is such a skill does not matter: it may come (observed)."""
+    if params.path is not None and not os.path.isabs(params.path):  # noqa: PTH117
+        raise invalid(RELATIVE)
+    if bool(params.path) == bool(params.name):
+        message = "skills/config/write requires exactly one of path or name"
+        raise RpcError(INVALID_PARAMS, message)
+    await rewrite(host.config, partial(_switched, params))
+    return SkillsConfigWriteResponse(params.enabled)
+
+
+def _switched(params: SkillsConfigWriteParams, text: str) -> str:
+    from supervisor.skill_rules import switched  # noqa: PLC0415 - tomlkit costs 15 ms
+
+    if params.path is not None:
+        return switched(text, "path", params.path, enabled=params.enabled)
+    return switched(text, "name", params.name or "", enabled=params.enabled)

@@ -130,7 +130,7 @@ class Stage:
         self.nursery = nursery
         self.births = Births()
         self.threads = Threads(self.births, nursery, grace_seconds)
-        nothing = SimpleNamespace(left=lambda client: None)
+        nothing = SimpleNamespace(left=lambda client: None, look=lambda: None)
         self.agents = Agents(nursery)
         self.host = self.threads.host = self.agents.host = Host(
             home=Path("/h"),
@@ -145,6 +145,7 @@ class Stage:
             searches=nothing,
             services=nothing,
             accounts=nothing,
+            skill_watch=nothing,
         )
         self.router = Router(self.host, nursery)
 
