@@ -10,8 +10,10 @@ Edit = tuple[list[str], Any]
 """Where, as keys from the top, and what is there from now on; None takes it away."""
 
 
-def edited(text: str, edits: Iterable[Edit], *, merge: bool = False) -> str:
+def edited(text: str, edits: Iterable[Edit], *, merge: bool = False, prune: bool = False) -> str:
     """The text after all edits, in their order; with `merge`, tables keep what is not replaced.
+
+    With `prune`, a table that has nothing left goes with what was taken away.
 
     Raises ValueError for text that is no TOML, and KeyError for a path through what is no table.
     """
@@ -19,6 +21,8 @@ def edited(text: str, edits: Iterable[Edit], *, merge: bool = False) -> str:
     for path, value in edits:
         if value is None:
             _remove(document, path)
+            if prune and len(path) > 1 and _is_empty(document, path[:-1]):
+                _remove(document, path[:-1])
         else:
             _put(document, path, value, merge=merge)
     return tomlkit.dumps(document)
@@ -74,6 +78,13 @@ def _remove(document: Any, path: list[str]) -> None:
     if _is_table(table) and last in table:
         _remove_remarks(table, last)
         del table[last]
+
+
+def _is_empty(document: Any, path: list[str]) -> bool:
+    table: Any = document
+    for key in path:
+        table = table.get(key, {})
+    return not table
 
 
 def _remove_remarks(table: Any, key: str) -> None:

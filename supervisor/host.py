@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from protocol.app import AppInfo
 from supervisor.connection import Connection
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Host:
     accounts: "Accounts"
     skill_watch: "SkillWatch"
     clients: set[Connection] = field(default_factory=set[Connection])
+    apps: list[AppInfo] | None = None
+    """Those of the directory, once they were asked for."""
     in_flight: int = 0
     """Requests of all clients, gone ones too, that wait for an answer."""
 

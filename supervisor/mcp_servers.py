@@ -1,5 +1,6 @@
 """`[mcp_servers]`: the programs and addresses that lend tools to threads."""
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -53,9 +54,17 @@ class ServerTable(Struct):
     tools: dict[str, ToolTable] = field(default_factory=dict[str, ToolTable])
 
 
-def mcp_servers(toml: Toml) -> dict[str, McpServer]:
-    """Raises ConfigError that names the key."""
-    return {name: _server(name, table) for name, table in toml.mcp_servers.items()}
+def mcp_servers(toml: Toml, brought: dict[str, Table] | None = None) -> dict[str, McpServer]:
+    """Those of the configuration, and those that plugins have `brought`, which give way.
+
+    Raises ConfigError that names the key; what a plugin has wrong is its own loss.
+    """
+    found = {name: _server(name, table) for name, table in toml.mcp_servers.items()}
+    for name, table in (brought or {}).items():
+        if name not in found:
+            with suppress(ConfigError):
+                found[name] = _server(name, table)
+    return found
 
 
 def _server(name: str, table: Table) -> McpServer:

@@ -23,7 +23,7 @@ from protocol.policy import (
     SandboxMode,
 )
 from protocol.settings import Allowed, Settings, ShellEnvironment
-from supervisor import check, deprecated
+from supervisor import check, deprecated, plugins
 from supervisor.config import Config, request_table
 from supervisor.layers import ConfigError, Layer, merged
 from supervisor.mcp_servers import mcp_servers
@@ -99,7 +99,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         skills=skills_for(config, cwd),
         rules_folders=_rules_folders(layers),
         agents=agents(toml, layers),
-        mcp_servers=mcp_servers(toml),
+        mcp_servers=mcp_servers(toml, plugins.servers(config)),
         **_model(toml, wanted),
         **_instructions(toml, wanted),
         **bounded(safety, required, by_mode("read-only", toml, str(config.home), cwd)),

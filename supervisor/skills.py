@@ -24,6 +24,8 @@ from protocol.skill import (
 )
 from supervisor.config import Config
 from supervisor.layers import ConfigError, Table
+from supervisor.manifest import Plugin
+from supervisor.plugins import active
 from supervisor.project import folders
 
 FILE = "SKILL.md"
@@ -65,8 +67,25 @@ def discover(config: Config, cwd: str) -> tuple[list[SkillMetadata], list[SkillE
             else:
                 skill.enabled = not off.intersection((skill.name, path))
                 skills.setdefault(path, skill)
+    for plugin in active(config).values():
+        for skill in of_plugin(plugin):
+            skill.enabled = not off.intersection((skill.name, skill.path))
+            skills.setdefault(skill.path, skill)
     ordered = sorted(skills.values(), key=lambda s: (ORDER.index(s.scope), s.name, s.path))
     return ordered, list(errors.values())
+
+
+def of_plugin(plugin: Plugin) -> list[SkillMetadata]:
+    """A plugin's skills, named after it."""
+    found: list[SkillMetadata] = []
+    for file in _files(plugin.skills, system=True):
+        try:
+            skill = read(file, "user")
+        except Unusable:
+            continue
+        skill.name = f"{plugin.name}:{skill.name}"
+        found.append(skill)
+    return found
 
 
 def _switched_off(config: Config) -> set[str]:

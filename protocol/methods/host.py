@@ -4,14 +4,17 @@ from typing import Any, cast
 
 from protocol import (
     account,
+    app,
     command,
     config,
     fs,
     fuzzy,
     hook,
+    marketplace,
     mcp,
     memory,
     model,
+    plugin,
     process,
     skill,
     windows,
@@ -158,6 +161,47 @@ WINDOWS_SANDBOX_SETUP_START = request(
     windows.WindowsSandboxSetupStartParams,
     windows.WindowsSandboxSetupStartResponse,
 )
+
+# ---- requests: plugins and apps
+
+MARKETPLACE_ADD = request(
+    "marketplace/add", marketplace.MarketplaceAddParams, marketplace.MarketplaceAddResponse
+)
+MARKETPLACE_REMOVE = request(
+    "marketplace/remove",
+    marketplace.MarketplaceRemoveParams,
+    marketplace.MarketplaceRemoveResponse,
+)
+MARKETPLACE_UPGRADE = request(
+    "marketplace/upgrade",
+    marketplace.MarketplaceUpgradeParams,
+    marketplace.MarketplaceUpgradeResponse,
+)
+PLUGIN_LIST = request("plugin/list", plugin.PluginListParams, plugin.PluginListResponse)
+PLUGIN_READ = request("plugin/read", plugin.PluginReadParams, plugin.PluginReadResponse)
+PLUGIN_INSTALL = request("plugin/install", plugin.PluginInstallParams, plugin.PluginInstallResponse)
+PLUGIN_UNINSTALL = request(
+    "plugin/uninstall", plugin.PluginUninstallParams, plugin.PluginUninstallResponse
+)
+PLUGIN_SKILL_READ = request(
+    "plugin/skill/read", plugin.PluginSkillReadParams, plugin.PluginSkillReadResponse
+)
+PLUGIN_SHARE_SAVE = request(
+    "plugin/share/save", plugin.PluginShareSaveParams, plugin.PluginShareSaveResponse
+)
+PLUGIN_SHARE_LIST = request(
+    "plugin/share/list", plugin.PluginShareListParams, plugin.PluginShareListResponse
+)
+PLUGIN_SHARE_UPDATE_TARGETS = request(
+    "plugin/share/updateTargets",
+    plugin.PluginShareUpdateTargetsParams,
+    plugin.PluginShareUpdateTargetsResponse,
+)
+PLUGIN_SHARE_DELETE = request(
+    "plugin/share/delete", plugin.PluginShareDeleteParams, plugin.PluginShareDeleteResponse
+)
+APP_LIST = request("app/list", app.AppsListParams, app.AppsListResponse)
+
 HOOKS_LIST = request("hooks/list", hook.HooksListParams, hook.HooksListResponse)
 
 # ---- requests: MCP servers

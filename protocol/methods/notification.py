@@ -2,6 +2,7 @@
 
 from protocol import (
     account,
+    app,
     approval,
     command,
     config,
@@ -119,6 +120,7 @@ THREAD_COMPACTED = notify("thread/compacted", legacy.ContextCompactedNotificatio
 FILE_CHANGE_OUTPUT_DELTA = notify(
     "item/fileChange/outputDelta", legacy.FileChangeOutputDeltaNotification
 )
+APP_LIST_UPDATED = notify("app/list/updated", app.AppListUpdatedNotification)
 GUARDIAN_WARNING = notify("guardianWarning", guardian.GuardianWarningNotification)
 
 # Told to every client, subscribed or not (observed); everything else goes to subscribers.

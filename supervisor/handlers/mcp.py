@@ -22,6 +22,7 @@ from protocol.methods import (
 )
 from protocol.settings import McpServer
 from protocol.wire import Nothing
+from supervisor import plugins
 from supervisor.connection import Connection
 from supervisor.handlers import serves
 from supervisor.handlers.model import page
@@ -56,10 +57,11 @@ def mcp_server_reload(
 
 def equip(host: Host) -> None:
     """Tell every thread of its servers; one whose configuration is broken keeps what it has."""
+    brought = plugins.servers(host.config)
     for thread in host.threads:
         settings = thread.spec.settings
         try:
-            wanted = mcp_servers(host.config.toml(settings.cwd))
+            wanted = mcp_servers(host.config.toml(settings.cwd), brought)
         except ConfigError as error:
             log.warning("%s keeps its MCP servers: %s", thread.id, error)
             continue
@@ -98,6 +100,6 @@ async def mcp_oauth_login(
 def configured(host: Host) -> dict[str, McpServer]:
     """Those of no thread: what the host and the user have configured.  Raises RpcError."""
     try:
-        return mcp_servers(host.config.toml())
+        return mcp_servers(host.config.toml(), plugins.servers(host.config))
     except ConfigError as error:
         raise invalid(f"failed to load configuration: {error}") from None
