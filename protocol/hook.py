@@ -73,3 +73,45 @@ class HooksListEntry(Wire):
 
 class HooksListResponse(Wire):
     data: list[HooksListEntry]
+
+
+HookExecutionMode = Literal["sync", "async"]
+HookScope = Literal["thread", "turn"]
+HookRunStatus = Literal["running", "completed", "failed", "blocked", "stopped"]
+HookOutputEntryKind = Literal["warning", "stop", "feedback", "context", "error"]
+
+
+class HookOutputEntry(Wire):
+    kind: HookOutputEntryKind
+    text: str
+
+
+class HookRunSummary(Wire):
+    """One run of a hook.  Times are in Unix seconds; `durationMs` is null while it runs."""
+
+    id: str
+    event_name: HookEventName
+    handler_type: HookHandlerType
+    execution_mode: HookExecutionMode
+    scope: HookScope
+    source_path: str
+    display_order: int
+    status: HookRunStatus
+    started_at: int
+    entries: list[HookOutputEntry]
+    source: HookSource = "unknown"
+    status_message: str | None = None
+    completed_at: int | None = None
+    duration_ms: int | None = None
+
+
+class HookStartedNotification(Wire):
+    thread_id: str
+    run: HookRunSummary
+    turn_id: str | None = None
+
+
+class HookCompletedNotification(Wire):
+    thread_id: str
+    run: HookRunSummary
+    turn_id: str | None = None

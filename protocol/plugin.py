@@ -36,9 +36,9 @@ PluginSource = LocalSource | GitSource | RemoteSource
 
 
 class PluginInterface(Wire):
-    capabilities: list[str] = field(default_factory=list[str])
-    screenshot_urls: list[str] = field(default_factory=list[str])
-    screenshots: list[str] = field(default_factory=list[str])
+    capabilities: list[str]
+    screenshot_urls: list[str]
+    screenshots: list[str]
     brand_color: str | None = None
     category: str | None = None
     composer_icon: str | None = None

@@ -179,6 +179,15 @@ class Config:
         atrio = self._toml_or_defaults().atrio
         return "full" if atrio is None else atrio.sandbox_minimum
 
+    def takes_feedback(self) -> bool:
+        """`[feedback]`: whether users may send any."""
+        return (self._toml_or_defaults().feedback or {}).get("enabled") is not False
+
+    def feedback_url(self) -> str | None:
+        """Where it goes; nowhere unless the operator says so."""
+        atrio = self._toml_or_defaults().atrio
+        return None if atrio is None else atrio.feedback_url
+
     def limits(self) -> Limits:
         """What bounds a process that belongs to no thread."""
         return (self._toml_or_defaults().atrio or Atrio()).limits

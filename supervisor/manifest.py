@@ -257,6 +257,7 @@ def _interface(told: Json, root: Path, category: str | None) -> PluginInterface:
         default_prompt=_prompts(told.get("defaultPrompt")),
         composer_icon=_asset(told.get("composerIcon"), root),
         logo=_asset(told.get("logo"), root),
+        screenshot_urls=[],
         screenshots=[
             asset for one in _list(told.get("screenshots")) if (asset := _asset(one, root))
         ],

@@ -76,15 +76,21 @@ def marketplaces(
 
 
 def _roots(config: Config, cwds: list[str]) -> Iterator[Path]:
-    for name, told in configured(config).items():
-        source = told.get("source")
-        if told.get("source_type") == "git":
-            yield checkouts(config.home) / name
-        elif isinstance(source, str):
-            yield Path(source)
+    for name in configured(config):
+        if (folder := root(config, name)) is not None:
+            yield folder
     yield Path.home()
     for cwd in cwds:
         yield folders(cwd)[0]
+
+
+def root(config: Config, market: str) -> Path | None:
+    """Where a configured marketplace is."""
+    told = configured(config).get(market, {})
+    if told.get("source_type") == "git":
+        return checkouts(config.home) / market
+    source = told.get("source")
+    return Path(source) if isinstance(source, str) else None
 
 
 def configured(config: Config) -> dict[str, Table]:

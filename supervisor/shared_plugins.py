@@ -250,6 +250,7 @@ def _looks(release: Release) -> PluginInterface:
     return PluginInterface(
         capabilities=looks.capabilities,
         screenshot_urls=looks.screenshot_urls,
+        screenshots=[],
         brand_color=looks.brand_color,
         category=looks.category,
         composer_icon_url=looks.composer_icon_url,

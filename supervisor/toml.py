@@ -67,6 +67,7 @@ class Atrio(Struct):
 
     unload_grace_seconds: float = GRACE_SECONDS
     sandbox_minimum: Minimum = "full"
+    feedback_url: str | None = None
     max_agents: int = MAX_AGENTS
     command_memory_bytes: Bound | None = None
     command_processes: Bound | None = None

@@ -7,6 +7,8 @@ from protocol import (
     app,
     command,
     config,
+    external,
+    feedback,
     fs,
     fuzzy,
     hook,
@@ -160,6 +162,20 @@ WINDOWS_SANDBOX_SETUP_START = request(
     "windowsSandbox/setupStart",
     windows.WindowsSandboxSetupStartParams,
     windows.WindowsSandboxSetupStartResponse,
+)
+
+EXTERNAL_AGENT_CONFIG_DETECT = request(
+    "externalAgentConfig/detect",
+    external.ExternalAgentConfigDetectParams,
+    external.ExternalAgentConfigDetectResponse,
+)
+EXTERNAL_AGENT_CONFIG_IMPORT = request(
+    "externalAgentConfig/import",
+    external.ExternalAgentConfigImportParams,
+    external.ExternalAgentConfigImportResponse,
+)
+FEEDBACK_UPLOAD = request(
+    "feedback/upload", feedback.FeedbackUploadParams, feedback.FeedbackUploadResponse
 )
 
 # ---- requests: plugins and apps

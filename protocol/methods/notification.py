@@ -6,16 +6,19 @@ from protocol import (
     approval,
     command,
     config,
+    external,
     fs,
     fuzzy,
     goal,
     guardian,
+    hook,
     initialize,
     item,
     legacy,
     mcp,
     model,
     process,
+    realtime,
     skill,
     thread,
     turn,
@@ -122,6 +125,29 @@ FILE_CHANGE_OUTPUT_DELTA = notify(
 )
 APP_LIST_UPDATED = notify("app/list/updated", app.AppListUpdatedNotification)
 GUARDIAN_WARNING = notify("guardianWarning", guardian.GuardianWarningNotification)
+EXTERNAL_AGENT_CONFIG_IMPORT_COMPLETED = notify(
+    "externalAgentConfig/import/completed", external.ExternalAgentConfigImportCompletedNotification
+)
+THREAD_REALTIME_STARTED = notify(
+    "thread/realtime/started", realtime.ThreadRealtimeStartedNotification
+)
+THREAD_REALTIME_ITEM_ADDED = notify(
+    "thread/realtime/itemAdded", realtime.ThreadRealtimeItemAddedNotification
+)
+THREAD_REALTIME_TRANSCRIPT_DELTA = notify(
+    "thread/realtime/transcript/delta", realtime.ThreadRealtimeTranscriptDeltaNotification
+)
+THREAD_REALTIME_TRANSCRIPT_DONE = notify(
+    "thread/realtime/transcript/done", realtime.ThreadRealtimeTranscriptDoneNotification
+)
+THREAD_REALTIME_OUTPUT_AUDIO_DELTA = notify(
+    "thread/realtime/outputAudio/delta", realtime.ThreadRealtimeOutputAudioDeltaNotification
+)
+THREAD_REALTIME_SDP = notify("thread/realtime/sdp", realtime.ThreadRealtimeSdpNotification)
+THREAD_REALTIME_ERROR = notify("thread/realtime/error", realtime.ThreadRealtimeErrorNotification)
+THREAD_REALTIME_CLOSED = notify("thread/realtime/closed", realtime.ThreadRealtimeClosedNotification)
+HOOK_STARTED = notify("hook/started", hook.HookStartedNotification)
+HOOK_COMPLETED = notify("hook/completed", hook.HookCompletedNotification)
 
 # Told to every client, subscribed or not (observed); everything else goes to subscribers.
 BROADCAST = frozenset(

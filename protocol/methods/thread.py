@@ -6,6 +6,7 @@ from protocol import (
     initialize,
     loading,
     maintenance,
+    realtime,
     review,
     thread,
     turn,
@@ -126,6 +127,39 @@ THREAD_TURNS_ITEMS_LIST = request(
     "thread/turns/items/list",
     maintenance.ThreadTurnsItemsListParams,
     maintenance.ThreadTurnsItemsListResponse,
+    experimental=True,
+)
+
+# ---- requests: talking with a model
+
+THREAD_REALTIME_START = request(
+    "thread/realtime/start",
+    realtime.ThreadRealtimeStartParams,
+    realtime.ThreadRealtimeStartResponse,
+    experimental=True,
+)
+THREAD_REALTIME_APPEND_AUDIO = request(
+    "thread/realtime/appendAudio",
+    realtime.ThreadRealtimeAppendAudioParams,
+    realtime.ThreadRealtimeAppendAudioResponse,
+    experimental=True,
+)
+THREAD_REALTIME_APPEND_TEXT = request(
+    "thread/realtime/appendText",
+    realtime.ThreadRealtimeAppendTextParams,
+    realtime.ThreadRealtimeAppendTextResponse,
+    experimental=True,
+)
+THREAD_REALTIME_STOP = request(
+    "thread/realtime/stop",
+    realtime.ThreadRealtimeStopParams,
+    realtime.ThreadRealtimeStopResponse,
+    experimental=True,
+)
+THREAD_REALTIME_LIST_VOICES = request(
+    "thread/realtime/listVoices",
+    realtime.ThreadRealtimeListVoicesParams,
+    realtime.ThreadRealtimeListVoicesResponse,
     experimental=True,
 )
 

@@ -36,6 +36,11 @@ RESERVED = ("openai-curated", "openai-bundled", "chatgpt-global", "chatgpt-works
 async def marketplace_add(
     host: Host, _client: Connection, params: MarketplaceAddParams
 ) -> MarketplaceAddResponse:
+    return await add(host, params)
+
+
+async def add(host: Host, params: MarketplaceAddParams) -> MarketplaceAddResponse:
+    """Raises RpcError."""
     try:
         source = parse(params.source, params.ref_name, params.sparse_paths)
         if isinstance(source, Folder):

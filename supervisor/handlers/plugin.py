@@ -124,9 +124,14 @@ async def plugin_install(
     if params.marketplace_path is None:
         shared = await catalogue(host, client, "read remote plugin details before install")
         return await shared.install(params.plugin_name)
+    return await install(host, params.marketplace_path, params.plugin_name)
+
+
+async def install(host: Host, path: str, name: str) -> PluginInstallResponse:
+    """One of the marketplace whose file is at `path`.  Raises RpcError."""
     if not plugins.is_on(host.config):
         raise invalid(OFF)
-    market, offer = _offer(params.marketplace_path, params.plugin_name)
+    market, offer = _offer(path, name)
     if offer.policy.installation == "NOT_AVAILABLE":
         raise invalid(
             f"plugin `{offer.name}` is not available for install in marketplace `{market.name}`"

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from supervisor.generate import BUNDLE, write
 
 HOUSE = Path(__file__).parents[2]
+CONTRACT = HOUSE.parent / "shared" / "contract" / "0.130.0"
 
 
 def compare(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -61,3 +64,10 @@ def test_a_folder_without_a_bundle_is_told_how_to_make_one(tmp_path):
     found = compare(tmp_path)
     assert found.returncode == 2
     assert "generate-json-schema" in found.stderr
+
+
+@pytest.mark.skipif(not CONTRACT.is_dir(), reason="the contract is not part of a checkout")
+def test_the_table_is_the_contract():
+    """Observed: contract 0.130.0, stable and experimental."""
+    found = compare(CONTRACT)
+    assert found.returncode == 0, found.stdout
