@@ -9,6 +9,7 @@ import pytest
 
 from protocol.errors import RpcError
 from protocol.external import ExternalAgentConfigDetectParams, ExternalAgentConfigImportParams
+from protocol.item import AgentMessage, UserMessage
 from protocol.methods import (
     EXTERNAL_AGENT_CONFIG_DETECT,
     EXTERNAL_AGENT_CONFIG_IMPORT,
@@ -149,9 +150,9 @@ async def test_sessions_become_threads_once(connect_stdio, project, tmp_path):
     assert (thread.name, thread.preview, thread.cwd) == ("Mine", "first", str(tmp_path))
     read = ThreadReadParams(thread.id, include_turns=True)
     turns = (await client.call(THREAD_READ, read)).thread.turns
-    assert [[item.type for item in turn.items] for turn in turns] == [
-        ["userMessage", "agentMessage"],
-        ["userMessage", "agentMessage"],
+    assert [[type(item) for item in turn.items] for turn in turns] == [
+        [UserMessage, AgentMessage],
+        [UserMessage, AgentMessage],
     ]
     assert "external_agent_tool_call: Bash" in turns[0].items[1].text
     assert await detect(client, include_home=True) == []
