@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from protocol.agent import AgentSettings
 from protocol.config import DeprecationNoticeNotification
+from protocol.hook import HookMetadata
 from protocol.model import CollaborationMode, Personality, ReasoningEffort, ReasoningSummary
 from protocol.network import ManagedNetwork
 from protocol.policy import (
@@ -177,6 +178,8 @@ class Settings(Struct, kw_only=True):
     agents: AgentSettings = field(default_factory=AgentSettings)
     allowed: Allowed = field(default_factory=Allowed)
     mcp_servers: dict[str, McpServer] = field(default_factory=dict[str, McpServer])
+    hooks: list[HookMetadata] = field(default_factory=list[HookMetadata])
+    """Those that are to be run: enabled, and trusted."""
 
     def feature(self, name: str, default: bool = False) -> bool:
         return self.features.get(name, default)

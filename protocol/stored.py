@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from protocol import event as stored_event
-from protocol import rollout
+from protocol import hookprompt, rollout
 from protocol.errors import DECODE_ERRORS, invalid
 from protocol.event import (
     AgentReasoned,
@@ -38,6 +38,7 @@ from protocol.item import (
     ContextCompaction,
     EnteredReviewMode,
     ExitedReviewMode,
+    HookPrompt,
     Plan,
     Reasoning,
     ThreadItem,
@@ -87,7 +88,10 @@ class Transcript:
             if kind[1] in _KINDS and (read := _read(line)) is not None:
                 self._take(read, start)
             self._begun = self.offset
-        elif kind[0] != b"response_item":
+        elif kind[0] == b"response_item":
+            if hookprompt.MARK in line and (said := hookprompt.stored(line)):
+                self._turn(start).items.append(HookPrompt(said, self._id()))
+        else:
             if kind[0] == b"compacted":
                 self._turn(start)  # between turns it is one, without items (observed)
             self._begun = self.offset

@@ -79,6 +79,12 @@ class Found:
         )
 
 
+def in_force(config: Config, cwd: str) -> list[HookMetadata]:
+    """Those that are run: the user has trusted them as they are now.  Raises ConfigError."""
+    found = discover(config, cwd).hooks
+    return [hook for hook in found if hook.enabled and hook.trust_status in ("trusted", "managed")]
+
+
 def discover(config: Config, cwd: str) -> Found:
     """The hooks that hold in a folder, the user's before the project's.  Raises ConfigError.
 
@@ -163,6 +169,8 @@ def _trust(trusted_hash: Any, hash: str) -> HookTrustStatus:
 
 
 def _bad_pattern(matcher: str) -> str | None:
+    if matcher == "*":  # everything
+        return None
     try:
         re.compile(matcher)
     except re.error as error:

@@ -23,7 +23,7 @@ from protocol.policy import (
     SandboxMode,
 )
 from protocol.settings import Allowed, Settings, ShellEnvironment
-from supervisor import check, deprecated, plugins
+from supervisor import check, deprecated, hooks, plugins
 from supervisor.config import Config, request_table
 from supervisor.layers import ConfigError, Layer, merged
 from supervisor.mcp_servers import mcp_servers
@@ -83,6 +83,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
     trust = trust_level(table, cwd)
     named = named_profiles(toml)
     required = config.requirements()
+    features = config.features(toml)
     safety = _safety(toml, layers, named, wanted, trust, home=str(config.home), cwd=cwd)
     _check_wanted(required.allowed, wanted, safety)
     return Settings(
@@ -91,7 +92,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         provider=provider(toml, config.login(), wanted.model_provider),
         permission_profiles=named,
         networks=managed_networks(toml),
-        features=config.features(toml),
+        features=features,
         allowed=required.allowed,
         notices=deprecated.notices(toml, extended=wanted.persist_extended_history),
         shell_environment=_environment(toml),
@@ -100,6 +101,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         rules_folders=_rules_folders(layers),
         agents=agents(toml, layers),
         mcp_servers=mcp_servers(toml, plugins.servers(config)),
+        hooks=hooks.in_force(config, cwd) if features.get("hooks") else [],
         **_model(toml, wanted),
         **_instructions(toml, wanted),
         **bounded(safety, required, by_mode("read-only", toml, str(config.home), cwd)),

@@ -68,6 +68,7 @@ def begin(thread: "LoadedThread") -> None:
         loaded = replay(thread.spec.rollout) if thread.spec.rollout is not None else Replay()
         _continue(thread, loaded)
         _open(thread, loaded)
+        thread.hooks.source = "resume" if thread.spec.resumed else "startup"
         if thread.spec.revived:
             thread.idle()
     except OSError as error:
@@ -202,8 +203,9 @@ def _response(kind: type[R], thread: "LoadedThread", turns: list[Turn]) -> R:
 
 
 @serves(THREAD_START)
-def thread_start(thread: "LoadedThread", params: ThreadStartParams) -> ThreadStartResponse:  # noqa: ARG001
+def thread_start(thread: "LoadedThread", params: ThreadStartParams) -> ThreadStartResponse:
     response = _response(ThreadStartResponse, thread, [])
+    thread.hooks.source = params.session_start_source or "startup"
     thread.show()
     thread.afterwards(partial(tell_started, thread))
     thread.afterwards(lambda _: thread.servers.start())

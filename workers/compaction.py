@@ -37,6 +37,7 @@ CONTEXT = (
     "<user_shell_command>",
     "<user_action>",
     "<subagent_notification>",
+    "<hook_prompt ",
     "Warning: ",
     "A patch has come through ",
     "Atrio blocked ",
@@ -55,18 +56,21 @@ def due(thread: "LoadedThread") -> bool:
     return thread.usage.last.total_tokens >= limit
 
 
-async def compact(turn: "RunningTurn", *, midway: bool = False) -> None:
-    """Replace the thread's history.  Raises ProviderError, and then nothing has changed.
+async def compact(turn: "RunningTurn", *, midway: bool = False, manual: bool = False) -> None:
+    """Replace the thread's history.  Raises ProviderError, and then nothing has changed, and
+    Halted when a hook wants the turn to end, before it or behind it.
 
     `midway` is a turn that goes on behind it: the model is told its context again at once.
     Otherwise the next turn does that (observed).
     """
+    await turn.hooks.compacting(turn, "preCompact", manual=manual)
     item = ContextCompaction(new_id())
     turn.started(item)
     summary = await _summary(turn)
     _replace(turn, f"{wording.COMPACTED}\n\n{summary}", midway=midway)
     turn.completed(item)
     turn.tell(WARNING, WarningNotification(wording.COMPACTION_WARNING, turn.thread_id))
+    await turn.hooks.compacting(turn, "postCompact", manual=manual)
 
 
 def _replace(turn: "RunningTurn", summary: str, *, midway: bool) -> None:

@@ -5,14 +5,18 @@ outputs go into the next request, in the order of the calls.
 """
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from protocol import catalogue
+from protocol.ids import new_id
+from protocol.item import HookPrompt, TextInput
 from workers import context, request, tokens
 from workers.compaction import compact, due
-from workers.history import ABORTED, message, output
+from workers.history import ABORTED, hook_prompt, message, output
+from workers.hooks.runs import Halted
 from workers.input import skill_items, user_item
 from workers.item import Answer
 from workers.provider import ProviderError
@@ -37,6 +41,7 @@ class Conversation:
         self._nursery: trio.Nursery
         self._serving: list[tuple[bool, trio.Event]] = []  # of each call: alone?, done
         self._over = trio.Event()  # the response has come to its end
+        self._kept_going = False  # by a hook that did not want the turn to end
         self._model = catalogue.describe(turn.settings.model)
 
     async def run(self) -> None:
@@ -46,23 +51,43 @@ class Conversation:
             await self._thread.servers.prepare()
             if due(self._thread):
                 await compact(self._turn)
-            self._prepare()
-            while True:
-                await self._respond()
-                if not self._calls and not self._turn.steered and not self._turn.reports:
-                    return
-                called = {item.get("name") for item in self._calls}
-                self._settle()
-                if called - {UPDATE_GOAL.name}:  # which accounts for itself
-                    self._turn.pursuit.account_calls(self._turn)
-                if due(self._thread):
-                    await compact(self._turn, midway=True)
-                self._hear_steered()
+            await self._prepare()
+            while await self._go_on():
+                pass
+        except Halted:
+            self._settle()
+            if self._thread.rollout is not None:
+                self._thread.rollout.materialize()  # though the user may not have been heard
         except BaseException:
             self._abandon()
             raise
 
-    def _prepare(self) -> None:
+    async def _go_on(self) -> bool:
+        """One response and what comes of it; whether there is to be another."""
+        turn = self._turn
+        await self._respond()
+        if not self._calls and not turn.steered and not turn.reports:
+            return await self._kept_from_ending()
+        called = {item.get("name") for item in self._calls}
+        self._settle()
+        if called - {UPDATE_GOAL.name}:  # which accounts for itself
+            turn.pursuit.account_calls(turn)
+        if due(self._thread):
+            await compact(turn, midway=True)
+        return await self._hear_steered() or bool(called)
+
+    async def _kept_from_ending(self) -> bool:
+        """Whether hooks have more for the model to do; the client sees it as an item."""
+        turn = self._turn
+        fragments = await turn.hooks.stopping(turn, turn.said, again=self._kept_going)
+        if not fragments:
+            return bool(turn.steered)  # meanwhile
+        self._kept_going = True
+        turn.remember(hook_prompt(fragments))
+        turn.completed(HookPrompt(fragments, new_id()))
+        return True
+
+    async def _prepare(self) -> None:
         """Tell the model where it is and what the user says."""
         turn, thread = self._turn, self._thread
         told, thread.told = context.items(thread.told, turn.settings, thread.docs)
@@ -72,22 +97,36 @@ class Conversation:
             thread.rollout.turn_context(turn.settings, turn.id)
         for item in turn.opening:
             turn.remember(item)
+        self._tell_context(await turn.hooks.session_start(turn))
         if turn.params.input:
-            self._hear(turn.params.input)
+            await self._hear(turn.params.input)
 
-    def _hear(self, inputs: list[Any]) -> None:
+    def _tell_context(self, texts: list[str]) -> None:
+        for text in texts:
+            self._turn.remember(message("developer", text))
+
+    async def _hear(self, inputs: list[Any]) -> None:
+        """Raises Halted when a hook does not want the model to be told."""
+        prompt = "\n".join(part.text for part in inputs if isinstance(part, TextInput))
+        contexts = await self._turn.hooks.prompted(self._turn, prompt)
         said = user_item(inputs)
         if said is not None:
             self._turn.remember(said)
         self._turn.hear(inputs)
         for item in skill_items(inputs, self._turn.settings):
             self._turn.remember(item)
+        self._tell_context(contexts)
 
-    def _hear_steered(self) -> None:
+    async def _hear_steered(self) -> bool:
+        """Whether there is something new for the model."""
+        new = bool(self._turn.reports)
         self._turn.take_reports()
         waiting, self._turn.steered = self._turn.steered, []
         for inputs in waiting:
-            self._hear(inputs)
+            with suppress(Halted):  # what was said before still holds
+                await self._hear(inputs)
+                new = True
+        return new
 
     @property
     def _window(self) -> int:

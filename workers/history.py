@@ -6,6 +6,9 @@ request takes back, so that history, rollout and request are the same bytes.
 
 from typing import Any
 
+from protocol.hookprompt import tagged
+from protocol.item import HookPromptFragment
+
 Item = dict[str, Any]
 
 _KEPT: dict[str, tuple[str, ...]] = {
@@ -52,6 +55,12 @@ def _part(part: Item) -> Item:
 def output(call: Item, content: str | list[Item]) -> Item:
     """What a call of the model gets back."""
     return {"type": OUTPUTS[call["type"]], "call_id": call.get("call_id", ""), "output": content}
+
+
+def hook_prompt(fragments: list[HookPromptFragment]) -> Item:
+    """What hooks have the model go on with."""
+    content = [{"type": "input_text", "text": tagged(part)} for part in fragments]
+    return {"type": "message", "role": "user", "content": content}
 
 
 def message(role: str, text: str) -> Item:

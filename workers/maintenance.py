@@ -1,5 +1,6 @@
 """What clients do to a loaded thread besides talking to it: compact, roll back, label, clean up."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -31,6 +32,7 @@ from protocol.turn import NonSteerableTurnKind, TurnStartParams
 from workers import birth
 from workers.compaction import compact, recount
 from workers.history import ABORTED, History, message
+from workers.hooks.runs import Halted
 from workers.mailbox import serves
 from workers.replay import replay
 from workers.rollout import Rollout
@@ -53,7 +55,8 @@ class CompactTurn(RunningTurn):
     async def work(self) -> None:
         self.record_start()
         try:
-            await compact(self)
+            with suppress(Halted):
+                await compact(self, manual=True)
         finally:
             if self.scope.cancel_called:
                 self.remember(message("user", ABORTED))

@@ -59,6 +59,7 @@ class Reviewer(LoadedThread):
         super().__init__(host.spec, host.link, host.nursery)
         self.settings = own
         self.provider, self.docs, self.questions = host.provider, host.docs, host.questions
+        self.hooks.source = "startup"
         now = time.time_ns() // 1_000_000
         self.thread = _described(host.thread, source, now)
         if kept and host.rollout is not None:

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from workers.approval.verdict import Verdict
     from workers.elicitation import Elicitations
     from workers.goal import Pursuit
+    from workers.hooks.runs import Hooks
     from workers.mcp.servers import Servers
     from workers.network import ThreadNetwork
     from workers.thread import LoadedThread
@@ -131,6 +132,10 @@ class RunningTurn:
     @property
     def servers(self) -> "Servers":
         return self.thread.servers
+
+    @property
+    def hooks(self) -> "Hooks":
+        return self.thread.hooks
 
     @property
     def network(self) -> "ThreadNetwork":

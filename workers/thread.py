@@ -72,6 +72,7 @@ from workers.elicitation import Elicitations
 from workers.goal import Pursuit
 from workers.guardian import Guardian, denial
 from workers.history import History
+from workers.hooks.runs import Hooks
 from workers.link import Link
 from workers.mailbox import HANDLERS
 from workers.mcp import servers
@@ -139,6 +140,7 @@ class LoadedThread:
         self.agents = Agents(self)
         self.duty = agent.duty(spec, link)
         self.guardian = Guardian(self)
+        self.hooks = Hooks(self)
         self._afterwards: list[Callable[[int], None]] = []
 
     # ---- the mailbox

@@ -20,9 +20,10 @@ from workers.history import message
 from workers.mailbox import serves
 from workers.process import Process
 from workers.running import RunningTurn
+from workers.shells import shell
 from workers.tools.execution import Execution
 from workers.tools.output import command_report
-from workers.tools.running import KILLED, Command, shell, unstartable
+from workers.tools.running import KILLED, Command, unstartable
 from workers.variables import variables
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class ShellTurn(RunningTurn):
 
     async def work(self) -> None:
         self.record_start()
+        if self.thread.rollout is not None:
+            self.thread.rollout.materialize()  # the command is worth keeping
         await _run(self, self._command)
 
 

@@ -20,6 +20,8 @@ from protocol.settings import Provider, Settings
 from workers.approval import Approvals
 from workers.approval.command import CommandRequest
 from workers.approval.verdict import Verdict
+from workers.hooks.runs import Hooks
+from workers.hooks.subject import of_patch
 
 ACCEPTED = Verdict(allowed=True, asked=True, agreed=True)
 REVIEWED = Verdict(allowed=True, asked=True, agreed=True)
@@ -43,6 +45,7 @@ class FakeTurn:
             sandbox_policy=sandbox or DangerFullAccess(),
         )
         self.approvals = Approvals(self.settings)
+        self.hooks = Hooks(None)  # nobody has any
         self.answers = list(answers)
         self.asked = []
         self.reviews = []  # what the reviewing model is going to say
@@ -78,7 +81,7 @@ class FakeTurn:
 
     async def patch(self, *paths, roots_ok=True):
         changes = [FileUpdateChange(diff="x\n", kind=AddChange(), path=path) for path in paths]
-        return await self.approvals.patches.permit(self, "call_1", changes, roots_ok)
+        return await self.approvals.patches.permit(self, of_patch("call_1", ""), changes, roots_ok)
 
     @property
     def question(self):

@@ -12,6 +12,7 @@ from protocol.policy import (
 )
 from tests.workers.asking import ACCEPTED, FakeTurn, granular
 from workers.approval.verdict import Verdict
+from workers.hooks.subject import of_patch
 from workers.tools import TurnAborted, Unasked
 
 # ---- patches
@@ -61,7 +62,8 @@ async def test_a_patch_accepted_for_the_session_covers_its_files(tmp_path):
 
     assert await turn.patch("/work/b") == Verdict(allowed=True, agreed=True)
     assert not (await turn.patch("/work/a", "/work/c")).allowed
-    assert not (await turn.approvals.patches.permit(turn, "call_1", [moved], roots_ok=True)).allowed
+    call = of_patch("call_1", "")
+    assert not (await turn.approvals.patches.permit(turn, call, [moved], roots_ok=True)).allowed
 
 
 @pytest.mark.parametrize("policy", ["on-request", "on-failure", "never", granular()])

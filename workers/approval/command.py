@@ -25,10 +25,12 @@ from protocol.methods import COMMAND_APPROVAL, WARNING
 from protocol.permission import AdditionalPermissionProfile
 from protocol.settings import Settings
 from protocol.thread import WarningNotification
+from workers.approval.hooked import ruled
 from workers.approval.permission import Grants
 from workers.approval.review import ReviewRequest
 from workers.approval.verdict import Verdict, now_ms
 from workers.bash import Pattern, plain_commands
+from workers.hooks.subject import of_command
 from workers.judgement import Judgement, asks_to_retry, judge
 from workers.rules import Rules
 from workers.safe import shell_script
@@ -119,7 +121,13 @@ class CommandApprovals:
     async def _settle(
         self, turn: Turn, request: CommandRequest, found: Judgement, reason: str | None
     ) -> Verdict:
-        """Ask, unless the session has the answer.  What a model decides, it decides each time."""
+        """Ask, unless a hook or the session has the answer.
+
+        What a model decides, it decides each time.
+        """
+        call = of_command(request.call_id, request.argv, request.justification)
+        if ruling := await ruled(turn, call):
+            return ruling
         key, reviewed = _key(request), self._grants.reviewed(turn)
         if key in self._session and not reviewed:
             return Verdict(allowed=True, agreed=True)

@@ -14,9 +14,11 @@ from protocol.methods import FILE_CHANGE_APPROVAL
 from protocol.policy import ExactPath, GranularApproval, ReadOnly
 from protocol.profile import entry
 from protocol.settings import Settings
+from workers.approval.hooked import ruled
 from workers.approval.permission import Grants
 from workers.approval.review import ReviewRequest
 from workers.approval.verdict import Verdict, now_ms
+from workers.hooks.subject import Subject
 from workers.judgement import open_sandbox
 from workers.tools import Turn, TurnAborted, Unasked
 from workers.widening import places, standing
@@ -30,9 +32,11 @@ class PatchApprovals:
         self._files: set[str] = set()  # of the patches that were accepted for the session
 
     async def permit(
-        self, turn: Turn, call_id: str, changes: list[FileUpdateChange], roots_ok: bool
+        self, turn: Turn, call: Subject, changes: list[FileUpdateChange], roots_ok: bool
     ) -> Verdict:
-        """`roots_ok` says that the sandbox lets every file be written, by itself or widened.
+        """May this call be made?
+
+        `roots_ok` says that the sandbox lets every file be written, by itself or widened.
 
         Raises TurnAborted on `cancel`.
         """
@@ -45,12 +49,14 @@ class PatchApprovals:
             return Verdict(allowed=True)
         if refusal := _patch_refusal(settings):
             return Verdict(allowed=False, message=refusal)
+        if ruling := await ruled(turn, call):
+            return ruling
         if self._grants.reviewed(turn):
-            return await turn.review(_to_review(settings, call_id, changes, files))
+            return await turn.review(_to_review(settings, call.call_id, changes, files))
         if files <= self._files:
             return Verdict(allowed=True, agreed=True)
         params = FileChangeRequestApprovalParams(
-            item_id=call_id, started_at_ms=now_ms(), thread_id=turn.thread_id, turn_id=turn.id
+            item_id=call.call_id, started_at_ms=now_ms(), thread_id=turn.thread_id, turn_id=turn.id
         )
         try:
             answer = await turn.ask(FILE_CHANGE_APPROVAL, params)

@@ -73,6 +73,7 @@ def settings(thread: Settings) -> Settings:
         permission_profile=_reading(thread),
         active_permission_profile=None,
         rules_folders=[],
+        hooks=[],
         web_search="disabled",
         collaboration_mode=None,
         skills=[],

@@ -21,7 +21,9 @@ from protocol.policy import (
 )
 from protocol.profile import profile_of
 from protocol.settings import McpApproval, Settings
+from workers.approval.hooked import ruled
 from workers.approval.review import ReviewRequest
+from workers.hooks.subject import of_mcp
 from workers.mcp.server import Json, Server
 from workers.tools import Turn, Unasked
 
@@ -42,6 +44,8 @@ async def refusal(turn: Turn, server: Server, told: Json, item: McpToolCall) -> 
         return None if _writes_everywhere(turn.settings) else CANCELLED
     if mode == "auto" and (server.name, item.tool) in servers.granted:
         return None
+    if ruling := await ruled(turn, of_mcp(item.id, item.server, item.tool, item.arguments)):
+        return None if ruling.allowed else ruling.message
     if turn.approvals.grants.reviewed(turn):
         return await _reviewed(turn, told, item)
     from workers.mcp.servers import asks  # noqa: PLC0415 - it imports what imports us

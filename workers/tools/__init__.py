@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workers.approval.verdict import Verdict
     from workers.elicitation import Elicitations
     from workers.goal import Pursuit
+    from workers.hooks.runs import Hooks
     from workers.mcp.servers import Servers
     from workers.network import ThreadNetwork
     from workers.tools.diff import TurnDiff
@@ -79,6 +80,8 @@ class Turn(Protocol):
     def agents(self) -> "Agents": ...
     @property
     def servers(self) -> "Servers": ...
+    @property
+    def hooks(self) -> "Hooks": ...
 
     def started(self, item: ThreadItem) -> None:
         """Tell `item/started`."""

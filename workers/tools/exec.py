@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from protocol.item import TerminalInteractionNotification
 from protocol.methods import TERMINAL_INTERACTION
+from workers.shells import shell
 from workers.tools import Call, Content, Tool, ToolFailure, Turn
 from workers.tools.arguments import arguments
 from workers.tools.beyond import PERMISSION_PROPERTIES
@@ -23,7 +24,6 @@ from workers.tools.running import (
     Command,
     Refused,
     directory,
-    shell,
 )
 from workers.tools.sessions import Session
 from workers.tools.wish import PermissionArguments, SandboxPermissions, wish
@@ -67,17 +67,19 @@ class WriteStdin(Struct):
 async def _serve_exec(turn: Turn, call: Call) -> Content:
     args = arguments(ExecCommand, call.arguments)
     command = _command(turn, args)
-    if patch := patch_in(command.argv):
-        return await serve_patch(turn, call.id, patch, cwd=command.cwd, through=call.name)
     execution = command.execution(turn, call.id)
+    await turn.hooks.before(turn, execution.subject)
+    if patch := patch_in(command.argv):
+        return await serve_patch(turn, execution.subject, patch, cwd=command.cwd, through=call.name)
     attempt = Attempt(turn, command, execution, tty=bool(args.tty))
     try:
         session = await _open(turn, attempt)
         wait_ms = EXEC_YIELD_MS if args.yield_time_ms is None else args.yield_time_ms
         wait_ms = _within(wait_ms, SHORTEST_YIELD_MS, LONGEST_YIELD_MS)
-        return await _attend(turn, attempt, session, wait_ms, args)
+        report = await _attend(turn, attempt, session, wait_ms, args)
     except Refused as refusal:
         raise _failure(execution, refusal) from None
+    return await execution.heeded(turn, report)
 
 
 def _command(turn: Turn, args: ExecCommand) -> Command:
@@ -166,7 +168,7 @@ async def _serve_write(turn: Turn, call: Call) -> Content:
     else:
         wait_ms = _within(wait_ms, SHORTEST_POLL_MS, LONGEST_POLL_MS)
     seconds = await _wait(turn, session, wait_ms)
-    return _report(turn, session, seconds, args)
+    return await session.execution.heeded(turn, _report(turn, session, seconds, args))
 
 
 async def _write(turn: Turn, session: Session, chars: str) -> None:

@@ -17,7 +17,8 @@ from protocol.item import (
     UnknownAction,
 )
 from protocol.methods import COMMAND_OUTPUT_DELTA
-from workers.tools import Turn
+from workers.hooks.subject import Subject
+from workers.tools import Content, Turn
 from workers.tools.output import BUFFER_BYTES, HeadTail
 
 
@@ -25,10 +26,11 @@ class Execution:
     """`item` is the state so far; clients get copies of it."""
 
     def __init__(
-        self, turn: Turn, call_id: str, display: str, cwd: str, actions: list[CommandAction]
+        self, turn: Turn, subject: Subject, display: str, cwd: str, actions: list[CommandAction]
     ) -> None:
         self.turn = turn
-        self.item = CommandExecution(display, actions, cwd, call_id, "inProgress")
+        self.subject = subject
+        self.item = CommandExecution(display, actions, cwd, subject.call_id, "inProgress")
         self.output = HeadTail()
         self.shown = False
         self._begun = trio.current_time()
@@ -80,6 +82,12 @@ class Execution:
         self.item.exit_code = exit_code
         self.item.duration_ms = round((trio.current_time() - self._begun) * 1000)
         self.turn.completed(replace(self.item))
+
+    async def heeded(self, turn: Turn, report: str) -> Content:
+        """What the model is told of it: if it has ended, hooks have their say first."""
+        if self.item.exit_code is None:
+            return report
+        return await turn.hooks.after(turn, self.subject, self.output.text(), report)
 
     def refused(self, status: CommandExecutionStatus, *, unread: bool = False) -> None:
         """Tell `item/completed` of a command that somebody did not want to be run."""

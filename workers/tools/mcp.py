@@ -14,6 +14,7 @@ from protocol.errors import DECODE_ERRORS
 from protocol.item import McpToolCall, McpToolCallError, McpToolCallResult
 from protocol.mcp import McpToolCallProgressNotification
 from protocol.methods import MCP_TOOL_CALL_PROGRESS
+from workers.hooks.subject import of_mcp
 from workers.mcp.approval import refusal
 from workers.mcp.server import Json, McpRefusal, Server
 from workers.tools import Call, Content, ToolFailure, Turn
@@ -33,6 +34,8 @@ async def serve_mcp(server: Server, told: Json, turn: Turn, call: Call) -> Conte
         tool=told["name"],
         mcp_app_resource_uri=_app(told),
     )
+    subject = of_mcp(call.id, server.name, item.tool, item.arguments)
+    await turn.hooks.before(turn, subject)
     turn.started(item)
     begun = trio.current_time()
     if (refused := await refusal(turn, server, told, item)) is None:
@@ -41,7 +44,10 @@ async def serve_mcp(server: Server, told: Json, turn: Turn, call: Call) -> Conte
         done = _failed(item, refused)
     seconds = trio.current_time() - begun
     turn.completed(replace(done, duration_ms=round(seconds * 1000)))
-    return _content(done, seconds)
+    told_model = _content(done, seconds)
+    if done.status != "completed":
+        return told_model
+    return await turn.hooks.after(turn, subject, done.result, told_model)
 
 
 def _arguments(call: Call) -> Any:

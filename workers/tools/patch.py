@@ -24,6 +24,7 @@ from protocol.policy import GranularApproval, ReadOnly
 from protocol.settings import Settings
 from protocol.turn import TurnDiffUpdatedNotification
 from sandbox.policy import may_write
+from workers.hooks.subject import Subject, of_patch
 from workers.judgement import open_sandbox
 from workers.tools import Call, Content, Tool, ToolFailure, Turn
 from workers.tools.apply import Edit, plan
@@ -83,22 +84,29 @@ class _Work:
 
 
 async def serve_patch(
-    turn: Turn, call_id: str, text: str, *, cwd: str | None = None, through: str | None = None
+    turn: Turn, call: Subject, text: str, *, cwd: str | None = None, through: str | None = None
 ) -> Content:
-    """Apply a patch and say what it changed.
+    """Apply a patch and say what it changed; or what hooks have to say of it.
 
     `cwd` is where its relative paths start, the turn's by default.  `through` is the tool that the
     patch came by, if not by its own: the model is told to mend that.  Raises ToolFailure when the
     patch does not apply or is refused, and TurnAborted when the user ends the turn.
     """
     async with _writing:
-        return await _serve_alone(turn, call_id, text, cwd or turn.settings.cwd, through)
+        began = trio.current_time()
+        success, report = await _applied(
+            turn, call.call_id, text, cwd or turn.settings.cwd, through
+        )
+        seconds = trio.current_time() - began
+    told = _REPORTS.get(through, _plain)(report, 0 if success else 1, seconds)
+    if not success:
+        return told
+    return await turn.hooks.after(turn, call, _structured(report, 0, seconds), told)
 
 
-async def _serve_alone(
+async def _applied(
     turn: Turn, call_id: str, text: str, cwd: str, through: str | None
-) -> Content:
-    began = trio.current_time()
+) -> tuple[bool, str]:
     work = await trio.to_thread.run_sync(_prepare, text, cwd)
     if through is not None:
         turn.advise(_ADVICE.format(through))
@@ -113,8 +121,7 @@ async def _serve_alone(
         turn.diff.note(work.edits)
         params = TurnDiffUpdatedNotification(turn.diff.text(), turn.thread_id, turn.id)
         turn.tell(TURN_DIFF_UPDATED, params)
-    seconds = trio.current_time() - began
-    return _REPORTS.get(through, _plain)(report, 0 if success else 1, seconds)
+    return success, report
 
 
 def _prepare(text: str, cwd: str) -> _Work:
@@ -169,7 +176,9 @@ def _blocked(settings: Settings) -> str:
 
 async def _approved(turn: Turn, call_id: str, work: _Work, text: str, *, roots_ok: bool) -> _Work:
     """The patch against the files as they are after the answer, which may take hours."""
-    verdict = await turn.approvals.patches.permit(turn, call_id, work.changes, roots_ok)
+    verdict = await turn.approvals.patches.permit(
+        turn, of_patch(call_id, text.strip()), work.changes, roots_ok
+    )
     if not verdict.allowed:
         message = verdict.message or DECLINED
         _finish(turn, call_id, work, verdict.status, message)
@@ -260,7 +269,9 @@ _REPORTS: dict[str | None, Callable[[str, int, float], str]] = {
 
 
 async def _serve(turn: Turn, call: Call) -> Content:
-    return await serve_patch(turn, call.id, call.arguments)
+    subject = of_patch(call.id, call.arguments)
+    await turn.hooks.before(turn, subject)
+    return await serve_patch(turn, subject, call.arguments)
 
 
 APPLY_PATCH = Tool(

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import pwd
-import shutil
 import signal
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +14,7 @@ from protocol.policy import DangerFullAccess
 from sandbox import Unenforceable, plan
 from workers.approval.command import CommandRequest
 from workers.approval.verdict import Verdict
+from workers.hooks.subject import of_command
 from workers.judgement import asks_to_retry, open_sandbox
 from workers.process import Process
 from workers.tools import Turn, TurnAborted
@@ -36,8 +35,6 @@ _ESCALATE = (
     " To run it without the sandbox, ask with sandbox_permissions `require_escalated` and a "
     "justification."
 )
-_SHELLS = ("bash", "zsh", "sh")
-_PLAIN_SHELL = "/bin/sh"
 
 
 class Refused(Exception):
@@ -64,34 +61,16 @@ class Command:
     def execution(self, turn: Turn, call_id: str) -> Execution:
         """Its item, not shown yet."""
         return Execution(
-            turn, call_id, joined(self.argv), self.cwd, argv_actions(self.argv, self.cwd)
+            turn,
+            of_command(call_id, self.argv),
+            joined(self.argv),
+            self.cwd,
+            argv_actions(self.argv, self.cwd),
         )
 
 
 def directory(turn: Turn, workdir: str | None) -> str:
     return os.path.normpath(Path(turn.settings.cwd, workdir or ""))
-
-
-def shell(wanted: str | None) -> str:
-    """The shell to use: the one asked for if it is one, else the plain one; by default the user's.
-
-    Other programs would not understand `-lc`, so they are not run (observed).
-    """
-    if wanted is None:
-        wanted = _login_shell()
-    if Path(wanted).name not in _SHELLS:
-        return _PLAIN_SHELL
-    if Path(wanted).is_absolute() and os.access(wanted, os.X_OK):
-        return wanted
-    return shutil.which(Path(wanted).name) or _PLAIN_SHELL
-
-
-def _login_shell() -> str:
-    try:
-        theirs = pwd.getpwuid(os.getuid()).pw_shell
-    except KeyError:  # a container may run as a user that nobody has named
-        return "bash"
-    return theirs if Path(theirs).name in _SHELLS else "bash"
 
 
 class Attempt:

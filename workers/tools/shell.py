@@ -10,6 +10,7 @@ import trio
 from msgspec import Meta, Struct, field
 
 from workers.process import Process
+from workers.shells import shell
 from workers.tools import Call, Content, Tool, ToolFailure, Turn
 from workers.tools.arguments import arguments
 from workers.tools.beyond import PERMISSION_PROPERTIES
@@ -23,7 +24,6 @@ from workers.tools.running import (
     Command,
     Refused,
     directory,
-    shell,
 )
 from workers.tools.wish import PermissionArguments, SandboxPermissions, wish
 
@@ -99,14 +99,16 @@ async def _serve(
         args.prefix_rule,
         extra or {},
     )
-    if patch := patch_in(argv):
-        return await serve_patch(turn, call.id, patch, cwd=command.cwd, through=call.name)
     execution = command.execution(turn, call.id)
+    await turn.hooks.before(turn, execution.subject)
+    if patch := patch_in(argv):
+        return await serve_patch(turn, execution.subject, patch, cwd=command.cwd, through=call.name)
     timeout_ms = TIMEOUT_MS if args.timeout_ms is None else args.timeout_ms
     try:
-        return await _run(Attempt(turn, command, execution), timeout_ms)
+        report = await _run(Attempt(turn, command, execution), timeout_ms)
     except Refused as refusal:
         raise ToolFailure(_tell_refusal(execution, refusal)) from None
+    return await execution.heeded(turn, report)
 
 
 async def _run(attempt: Attempt, timeout_ms: int) -> str:

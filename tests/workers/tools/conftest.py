@@ -13,6 +13,7 @@ from sandbox.probe import Missing
 from workers.approval.permission import Grants
 from workers.approval.verdict import Verdict
 from workers.elicitation import Elicitations
+from workers.hooks.runs import Hooks
 from workers.tools import Call
 from workers.tools.sessions import Sessions
 
@@ -29,6 +30,7 @@ class CommandTurn:
         self.network = self
         self.approvals = self.commands = self
         self.grants = Grants()
+        self.hooks = Hooks(None)  # nobody has any
         self.features = {}
         self.elicitations = Elicitations()
         self.heard = []

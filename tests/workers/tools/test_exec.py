@@ -11,9 +11,9 @@ from protocol.policy import ExternalSandbox, ReadOnly, WorkspaceWrite
 from sandbox import Launch
 from workers.approval.verdict import Verdict
 from workers.process import LIVE
+from workers.shells import shell
 from workers.tools import Call, ToolFailure, TurnAborted
 from workers.tools.exec import EXEC_COMMAND, WRITE_STDIN
-from workers.tools.running import shell
 
 REPORT = re.compile(
     r"Chunk ID: [0-9a-f]{6}\nWall time: \d+\.\d{4} seconds\n(?P<state>.*)\n"
@@ -331,8 +331,8 @@ async def test_a_patch_given_to_the_shell_changes_files_and_is_no_command(turn, 
     """Observed: apply_patch with a here-document."""
     asked = []
 
-    async def serve_patch(turn, call_id, text, **how):
-        asked.append((call_id, text, how))
+    async def serve_patch(turn, subject, text, **how):
+        asked.append((subject.call_id, text, how))
         return "patched"
 
     monkeypatch.setattr("workers.tools.exec.serve_patch", serve_patch)

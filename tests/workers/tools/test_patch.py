@@ -10,6 +10,8 @@ from protocol.item import AddChange, FileChange, FileUpdateChange, UpdateChange
 from protocol.policy import DangerFullAccess, ReadOnly, WorkspaceWrite
 from protocol.settings import Provider, Settings
 from workers.approval.permission import Grants
+from workers.hooks.runs import Hooks
+from workers.hooks.subject import of_patch
 from workers.tools import Call, ToolFailure, TurnAborted
 from workers.tools.diff import TurnDiff
 from workers.tools.patch import APPLY_PATCH, serve_patch
@@ -42,10 +44,10 @@ class FakeTurn:
             sandbox_policy=self.policy,
         )
         self.diff, self.approvals = TurnDiff(self.cwd), self
-        self.patches, self.grants = self, Grants()
+        self.patches, self.grants, self.hooks = self, Grants(), Hooks(None)
 
-    async def permit(self, turn, call_id, changes, roots_ok):
-        self.log.append(("asked", call_id, roots_ok))
+    async def permit(self, turn, call, changes, roots_ok):
+        self.log.append(("asked", call.call_id, roots_ok))
         return self.answer() if callable(self.answer) else self.answer
 
     def advise(self, text):
@@ -110,7 +112,7 @@ async def test_additions_come_first_then_changes_then_deletions(work):
         "*** Begin Patch\n*** Delete File: a.txt\n*** Add File: x/y\n+deep\n*** Add File: b\n"
         "*** End Patch\n"
     )
-    output = await serve_patch(turn, "c", body)
+    output = await serve_patch(turn, of_patch("c", ""), body)
     assert output.endswith("A x/y\nA b\nD a.txt\n")
     paths = [change.path for change in turn.log[0][1].changes]
     assert paths == [f"{work}/{name}" for name in ("a.txt", "b", "x/y")]
@@ -120,7 +122,7 @@ async def test_a_moved_file_says_where_it_went(work):
     """Observed."""
     turn = FakeTurn(str(work))
     text = UPDATE.replace("a.txt\n", "a.txt\n*** Move to: sub/b.txt\n")
-    assert (await serve_patch(turn, "c", text)).endswith("M sub/b.txt\n")
+    assert (await serve_patch(turn, of_patch("c", ""), text)).endswith("M sub/b.txt\n")
     (change,) = turn.log[0][1].changes
     assert change.kind == UpdateChange(f"{work}/sub/b.txt")
     assert change.diff.endswith(f" three\n\n\nMoved to: {work}/sub/b.txt")
@@ -130,7 +132,9 @@ async def test_a_moved_file_says_where_it_went(work):
 async def test_a_shell_tool_gets_json_and_its_own_folder(work, autojump_clock):
     """Observed."""
     turn = FakeTurn("/")
-    output = await serve_patch(turn, "c", UPDATE, cwd=str(work), through="shell_command")
+    output = await serve_patch(
+        turn, of_patch("c", ""), UPDATE, cwd=str(work), through="shell_command"
+    )
     assert json.loads(output) == {
         "output": "Success. Updated the following files:\nM a.txt\n",
         "metadata": {"exit_code": 0, "duration_seconds": 0.0},
@@ -142,7 +146,7 @@ async def test_a_shell_tool_gets_json_and_its_own_folder(work, autojump_clock):
 async def test_exec_command_has_the_time_around_it(work, autojump_clock):
     """Observed."""
     turn = FakeTurn(str(work))
-    output = await serve_patch(turn, "c", UPDATE, through="exec_command")
+    output = await serve_patch(turn, of_patch("c", ""), UPDATE, through="exec_command")
     head = "Wall time: 0.0000 seconds\nOutput:\n"
     assert output.startswith(head)
     assert json.loads(output.removeprefix(head))["metadata"]["exit_code"] == 0
@@ -150,7 +154,7 @@ async def test_exec_command_has_the_time_around_it(work, autojump_clock):
 
 async def test_the_shell_tool_reports_as_apply_patch_does(work):
     """Observed."""
-    output = await serve_patch(FakeTurn(str(work)), "c", UPDATE, through="shell")
+    output = await serve_patch(FakeTurn(str(work)), of_patch("c", ""), UPDATE, through="shell")
     assert output.startswith("Exit code: 0\n")
 
 
@@ -158,7 +162,9 @@ async def test_a_patch_that_does_not_apply_comes_without_advice(work):
     """Observed: one thing at a time."""
     turn = FakeTurn(str(work))
     with pytest.raises(ToolFailure):
-        await serve_patch(turn, "c", UPDATE.replace("-two", "-nine"), through="exec_command")
+        await serve_patch(
+            turn, of_patch("c", ""), UPDATE.replace("-two", "-nine"), through="exec_command"
+        )
     assert turn.log == []
 
 
@@ -174,7 +180,7 @@ async def test_a_patch_that_does_not_fit_is_no_item(work, text, message):
     """Observed."""
     turn = FakeTurn(str(work))
     with pytest.raises(ToolFailure, match=message):
-        await serve_patch(turn, "c", text)
+        await serve_patch(turn, of_patch("c", ""), text)
     assert turn.log == []
 
 
@@ -189,7 +195,9 @@ async def test_what_policy_forbids_without_asking_is_no_item(work, policy, path,
     """Observed."""
     turn = FakeTurn(str(work), policy)
     with pytest.raises(ToolFailure) as caught:
-        await serve_patch(turn, "c", f"*** Begin Patch\n*** Add File: {path}\n+x\n*** End Patch")
+        await serve_patch(
+            turn, of_patch("c", ""), f"*** Begin Patch\n*** Add File: {path}\n+x\n*** End Patch"
+        )
     assert str(caught.value) == f"patch rejected: {reason}; rejected by user approval settings"
     assert turn.log == []
     assert not (work / path).exists()
@@ -201,7 +209,9 @@ async def test_the_approver_is_told_whether_the_sandbox_allows_the_paths(work, p
     declined = verdict(allowed=False)
     turn = FakeTurn(str(work), INSIDE, "on-request", declined)
     with pytest.raises(ToolFailure, match="patch rejected by user"):
-        await serve_patch(turn, "c", f"*** Begin Patch\n*** Add File: {path}\n+x\n*** End Patch")
+        await serve_patch(
+            turn, of_patch("c", ""), f"*** Begin Patch\n*** Add File: {path}\n+x\n*** End Patch"
+        )
     assert turn.log[1] == ("asked", "c", roots_ok)
 
 
@@ -210,7 +220,7 @@ async def test_a_declined_patch_is_completed_as_declined_and_not_written(work):
     answer = verdict(allowed=False, asked=True, message="patch rejected by user")
     turn = FakeTurn(str(work), approval="untrusted", answer=answer)
     with pytest.raises(ToolFailure, match="patch rejected by user"):
-        await serve_patch(turn, "c", UPDATE)
+        await serve_patch(turn, of_patch("c", ""), UPDATE)
     assert turn.names() == ["started", "asked", "record", "completed"]
     assert turn.log[2][1]["success"] is False
     assert turn.log[3][1].status == "declined"
@@ -225,7 +235,7 @@ async def test_a_cancelled_patch_is_not_completed(work):
 
     turn = FakeTurn(str(work), approval="untrusted", answer=cancel)
     with pytest.raises(TurnAborted):
-        await serve_patch(turn, "c", UPDATE)
+        await serve_patch(turn, of_patch("c", ""), UPDATE)
     assert turn.names() == ["started", "asked"]
 
 
@@ -237,7 +247,7 @@ async def test_a_file_changed_while_the_user_thinks_keeps_those_changes(work):
         return verdict(asked=True)
 
     turn = FakeTurn(str(work), approval="untrusted", answer=edit)
-    await serve_patch(turn, "c", UPDATE)
+    await serve_patch(turn, of_patch("c", ""), UPDATE)
     assert (work / "a.txt").read_text() == "zero\none\nTWO\nthree\n"
 
 
@@ -250,7 +260,7 @@ async def test_a_patch_that_no_longer_fits_after_the_answer_fails(work):
 
     turn = FakeTurn(str(work), approval="untrusted", answer=edit)
     with pytest.raises(ToolFailure, match="Failed to find expected lines"):
-        await serve_patch(turn, "c", UPDATE)
+        await serve_patch(turn, of_patch("c", ""), UPDATE)
     assert turn.log[-1][1].status == "failed"
     assert (work / "a.txt").read_text() == "other\n"
 
@@ -260,7 +270,7 @@ async def test_a_patch_that_cannot_be_written_fails_and_changes_nothing(work, au
     turn = FakeTurn(str(work))
     (work / "b").write_text("b")
     text = UPDATE.replace("*** End Patch", "*** Add File: b/x\n+x\n*** End Patch")
-    output = await serve_patch(turn, "c", text)
+    output = await serve_patch(turn, of_patch("c", ""), text)
     assert output.startswith("Exit code: 1\nWall time: 0 seconds\nOutput:\nFailed to write file")
     assert turn.names() == ["started", "asked", "record", "completed"]
     assert turn.log[-1][1].status == "failed"

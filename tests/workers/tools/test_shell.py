@@ -9,8 +9,8 @@ from protocol.item import CommandExecution, UnknownAction
 from protocol.policy import ReadOnly
 from workers.approval.verdict import Verdict
 from workers.process import LIVE
+from workers.shells import shell
 from workers.tools import ToolFailure, TurnAborted
-from workers.tools.running import shell
 from workers.tools.shell import LOCAL_SHELL, SHELL, SHELL_COMMAND
 
 
