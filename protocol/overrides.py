@@ -12,9 +12,10 @@ from protocol.model import CollaborationMode
 from protocol.policy import PermissionProfile, ProfileSelection, SandboxPolicy, WorkspaceWrite
 from protocol.profile import Places, policy_of, profile_of, selected
 from protocol.settings import Settings
-from protocol.turn import TurnStartParams
+from protocol.turn import TurnEnvironmentParams, TurnStartParams
 
 RELATIVE = "Invalid request: AbsolutePathBuf deserialized without a base path"
+LOCAL = "local"  # the only environment there is: the host of the thread (observed)
 TIERS = {"fast": "priority"}  # what the configuration calls fast, the provider calls priority
 
 
@@ -52,6 +53,27 @@ def turn_overrides(settings: Settings, params: TurnStartParams) -> Settings:
     if may:
         check_sandbox(settings.allowed, may["sandbox_policy"])
     return replace(settings, **changes, **may)
+
+
+def check_environments(given: list[TurnEnvironmentParams] | None) -> None:
+    """Raises RpcError for one that there is not, one named twice, and a folder that is relative."""
+    seen: set[str] = set()
+    for one in given or ():
+        if not os.path.isabs(one.cwd):  # noqa: PTH117
+            raise invalid(RELATIVE)
+        if one.environment_id != LOCAL:
+            raise invalid(f"unknown turn environment id `{one.environment_id}`")
+        if one.environment_id in seen:
+            raise invalid(f"duplicate turn environment id `{one.environment_id}`")
+        seen.add(one.environment_id)
+
+
+def placed(settings: Settings, given: list[TurnEnvironmentParams] | None) -> Settings:
+    """The settings of one turn that is to run there; the thread's stay as they are (observed)."""
+    if given is None:
+        return settings
+    cwd = os.path.normpath(given[0].cwd) if given else settings.cwd
+    return replace(settings, cwd=cwd, has_environment=bool(given))
 
 
 def _model(settings: Settings, params: TurnStartParams) -> dict[str, Any]:

@@ -129,6 +129,8 @@ class Settings(Struct, kw_only=True):
 
     home: str
     cwd: str
+    has_environment: bool = True
+    """Whether there is a place to work in: without one there are no commands and no files."""
     model: str
     provider: Provider
     review_model: str | None = None

@@ -13,7 +13,7 @@ from protocol.config import ProjectLayer, SystemLayer
 from protocol.errors import RpcError, invalid
 from protocol.loading import ThreadForkParams, ThreadResumeParams, ThreadStartParams
 from protocol.model import Personality
-from protocol.overrides import absolute, by_selection, tier
+from protocol.overrides import absolute, by_selection, check_environments, tier
 from protocol.policy import (
     ApprovalsReviewer,
     AskForApproval,
@@ -23,6 +23,7 @@ from protocol.policy import (
     SandboxMode,
 )
 from protocol.settings import Allowed, Settings, ShellEnvironment
+from protocol.turn import TurnEnvironmentParams
 from supervisor import check, deprecated, hooks, plugins
 from supervisor.config import Config, request_table
 from supervisor.layers import ConfigError, Layer, merged
@@ -54,6 +55,7 @@ class Overrides:
     personality: Personality | None = None
     service_tier: str | UnsetType | None = UNSET
     persist_extended_history: bool = False
+    environments: list[TurnEnvironmentParams] | None = None
 
 
 def overrides(params: ThreadStartParams | ThreadResumeParams | ThreadForkParams) -> Overrides:
@@ -65,6 +67,7 @@ def resolve(config: Config, wanted: Overrides) -> Settings:
     """Raises RpcError.  The folder of the server is that of a thread which names none."""
     if wanted.permissions is not None and wanted.sandbox is not None:
         raise invalid("`permissions` cannot be combined with `sandbox`")
+    check_environments(wanted.environments)
     cwd = absolute(wanted.cwd or "", os.getcwd())  # noqa: PTH109
     try:
         layers = config.layers(cwd, request_table(wanted.config, cwd))
@@ -89,6 +92,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
     return Settings(
         home=str(config.home),
         cwd=cwd,
+        has_environment=wanted.environments != [],
         provider=provider(toml, config.login(), wanted.model_provider),
         permission_profiles=named,
         networks=managed_networks(toml),

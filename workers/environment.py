@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from protocol.settings import Settings
@@ -16,10 +17,13 @@ ZONES = "/usr/share/zoneinfo/"
 
 
 class Environment(Struct, frozen=True):
-    """`current_date` is YYYY-MM-DD in `timezone`, an IANA name; both are written to the rollout."""
+    """`current_date` is YYYY-MM-DD in `timezone`, an IANA name; both are written to the rollout.
 
-    cwd: str
-    shell: str
+    Without a place to work in there is no `cwd` and no `shell`.
+    """
+
+    cwd: str | None
+    shell: str | None
     current_date: str
     timezone: str
 
@@ -27,18 +31,14 @@ class Environment(Struct, frozen=True):
 def look(settings: Settings) -> Environment:
     """The environment as it is now."""
     today = time.strftime("%Y-%m-%d")
-    return Environment(settings.cwd, shell_name(), today, timezone())
+    here = (settings.cwd, shell_name()) if settings.has_environment else (None, None)
+    return Environment(*here, today, timezone())
 
 
 def environment_text(now: Environment) -> str:
-    return (
-        "<environment_context>\n"
-        f"  <cwd>{now.cwd}</cwd>\n"
-        f"  <shell>{now.shell}</shell>\n"
-        f"  <current_date>{now.current_date}</current_date>\n"
-        f"  <timezone>{now.timezone}</timezone>\n"
-        "</environment_context>"
-    )
+    known = msgspec.structs.asdict(now).items()
+    lines = "".join(f"  <{name}>{value}</{name}>\n" for name, value in known if value is not None)
+    return f"<environment_context>\n{lines}</environment_context>"
 
 
 def environment_item(now: Environment, was: Environment | None = None) -> dict[str, Any] | None:
@@ -70,13 +70,20 @@ def timezone() -> str:
     named = os.environ.get("TZ", "").lstrip(":")
     if named and Path(ZONES, named).is_file():
         return named
-    linked = os.path.realpath("/etc/localtime")
-    if linked.startswith(ZONES):
+    if (linked := _link("/etc/localtime")).startswith(ZONES):
         return linked.removeprefix(ZONES)
     try:
         return Path("/etc/timezone").read_text("utf-8").strip() or "Etc/UTC"
     except (OSError, UnicodeDecodeError):
         return "Etc/UTC"
+
+
+def _link(path: str) -> str:
+    """Where it leads, one step: zones are links to each other, and the first has the usual name."""
+    try:
+        return os.path.normpath(Path(path).parent / Path(path).readlink())
+    except OSError:  # no link
+        return path
 
 
 def _login_shell() -> str:

@@ -32,6 +32,7 @@ from protocol.methods import (
     TURN_COMPLETED,
     TURN_STARTED,
 )
+from protocol.overrides import placed
 from protocol.row import Method, Notification
 from protocol.settings import Settings
 from protocol.thread import SystemErrorStatus
@@ -86,7 +87,7 @@ class RunningTurn:
         self.params = params
         self.scope = trio.CancelScope()
         self.ended = trio.Event()
-        self.diff = TurnDiff(thread.settings.cwd)
+        self.diff = TurnDiff(self.settings.cwd)
         self.started_at_ms = _ms()
         self.opening: list[dict[str, Any]] = []  # for the model, ahead of the input
         self.steered: list[list[UserInput]] = []
@@ -107,7 +108,7 @@ class RunningTurn:
 
     @property
     def settings(self) -> Settings:
-        return self.thread.settings
+        return placed(self.thread.settings, self.params.environments)
 
     @property
     def approvals(self) -> "Approvals":

@@ -8,7 +8,7 @@ from protocol.errors import check_input_size, invalid
 from protocol.ids import new_id
 from protocol.item import TextInput, UserInput
 from protocol.methods import TURN_INTERRUPT, TURN_START, TURN_STEER
-from protocol.overrides import turn_overrides
+from protocol.overrides import check_environments, turn_overrides
 from protocol.turn import (
     ActiveTurnNotSteerable,
     DetailedErrorInfo,
@@ -53,6 +53,7 @@ def turn_start(thread: "LoadedThread", params: TurnStartParams) -> TurnStartResp
         return TurnStartResponse(
             turn=Turn(id=new_id(), items=[], status="inProgress", items_view="notLoaded")
         )
+    check_environments(params.environments)
     thread.settings = turn_overrides(thread.settings, params)
     thread.turn = RunningTurn(thread, params)
     thread.show()  # ahead of the answer: whatever happens to this worker, the turn will be ended

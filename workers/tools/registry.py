@@ -40,6 +40,8 @@ TOOLS = (
     APPLY_PATCH,
     VIEW_IMAGE,
 )
+# What works on files and commands: there is none of it without a place to work in.
+HANDS = (EXEC_COMMAND, WRITE_STDIN, SHELL_COMMAND, SHELL, LOCAL_SHELL, APPLY_PATCH, VIEW_IMAGE)
 FOR_AGENTS = (SPAWN_AGENT, SEND_INPUT, RESUME_AGENT, WAIT_AGENT, CLOSE_AGENT)
 SERVED: dict[str, Tool] = {tool.name: tool for tool in (*TOOLS, *FOR_AGENTS)}
 
@@ -69,6 +71,8 @@ def serving(
     Tools of ours that models know without an offer come last.
     """
     ours = SERVED.get(call.name) if call.namespace is None else None
+    if ours in HANDS and not settings.has_environment:
+        ours = None
     if ours is not None and call.name in _names(_ours(settings, model, servers)):
         return ours
     lent = servers.find(call) if servers else None
@@ -101,6 +105,9 @@ def _ours(settings: Settings, model: ModelInfo, servers: Servers | None) -> list
     specs.append(VIEW_IMAGE.spec)
     if settings.feature(FEATURE):
         specs += [spawn_agent(settings.agents), *[tool.spec for tool in FOR_AGENTS[1:]]]
+    if not settings.has_environment:
+        names = {tool.name for tool in HANDS}
+        specs = [spec for spec in specs if spec.get("name") not in names]
     return specs
 
 
