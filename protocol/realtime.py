@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from protocol.command import Unsigned
 from protocol.wire import Wire
@@ -40,6 +40,25 @@ class RealtimeVoicesList(Wire):
     default_v2: RealtimeVoice
 
 
+VOICES = RealtimeVoicesList(
+    v1=["juniper", "maple", "spruce", "ember", "vale", "breeze", "arbor", "sol", "cove"],
+    v2=[
+        "alloy",
+        "ash",
+        "ballad",
+        "coral",
+        "echo",
+        "sage",
+        "shimmer",
+        "verse",
+        "marin",
+        "cedar",
+    ],
+    default_v1="cove",
+    default_v2="marin",
+)
+
+
 class ThreadRealtimeListVoicesParams(Wire):
     pass
 
@@ -72,7 +91,8 @@ class ThreadRealtimeAudioChunk(Wire):
 class ThreadRealtimeStartParams(Wire):
     thread_id: str
     output_modality: RealtimeOutputModality
-    prompt: str | None = None
+    prompt: str | UnsetType | None = UNSET
+    """The default when it is left out; null or empty for none."""
     realtime_session_id: str | None = None
     transport: ThreadRealtimeStartTransport | None = None
     voice: RealtimeVoice | None = None

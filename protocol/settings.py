@@ -86,6 +86,22 @@ class Allowed(Struct, frozen=True):
     web_search_modes: list[Literal["disabled", "cached", "live"]] | None = None
 
 
+class Realtime(Struct):
+    """How a thread is talked with by voice; without `base_url` the provider of its model is asked.
+
+    `type` is a conversation, or the mere transcription of what is said.
+    """
+
+    base_url: str | None = None
+    model: str = "gpt-realtime-1.5"
+    version: Literal["v1", "v2"] = "v2"
+    type: Literal["conversational", "transcription"] = "conversational"
+    voice: str | None = None
+    prompt: str | None = None
+    startup_context: str | None = None
+    start_instructions: str | None = None
+
+
 McpApproval = Literal["auto", "prompt", "approve"]
 """When a tool is asked about: by what it says of itself, always, never."""
 
@@ -180,6 +196,7 @@ class Settings(Struct, kw_only=True):
     agents: AgentSettings = field(default_factory=AgentSettings)
     allowed: Allowed = field(default_factory=Allowed)
     mcp_servers: dict[str, McpServer] = field(default_factory=dict[str, McpServer])
+    realtime: Realtime = field(default_factory=Realtime)
     hooks: list[HookMetadata] = field(default_factory=list[HookMetadata])
     """Those that are to be run: enabled, and trusted."""
 

@@ -22,7 +22,7 @@ from protocol.policy import (
     ProfileSelection,
     SandboxMode,
 )
-from protocol.settings import Allowed, Settings, ShellEnvironment
+from protocol.settings import Allowed, Realtime, Settings, ShellEnvironment
 from protocol.turn import TurnEnvironmentParams
 from supervisor import check, deprecated, hooks, plugins
 from supervisor.config import Config, request_table
@@ -35,7 +35,7 @@ from supervisor.providers import provider
 from supervisor.requirements import bounded
 from supervisor.roles import agents
 from supervisor.skills import skills_for
-from supervisor.toml import Atrio, Toml
+from supervisor.toml import Atrio, RealtimeToml, Toml
 
 
 @dataclass
@@ -105,6 +105,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         rules_folders=_rules_folders(layers),
         agents=agents(toml, layers),
         mcp_servers=mcp_servers(toml, plugins.servers(config)),
+        realtime=_realtime(toml),
         hooks=hooks.in_force(config, cwd) if features.get("hooks") else [],
         **_model(toml, wanted),
         **_instructions(toml, wanted),
@@ -202,6 +203,21 @@ def _web_search(toml: Toml, *, full: bool) -> Literal["disabled", "cached", "liv
     if toml.web_search is not None:
         return toml.web_search
     return "live" if full else "cached"
+
+
+def _realtime(toml: Toml) -> Realtime:
+    own = toml.realtime or RealtimeToml()
+    given: dict[str, Any] = {
+        "base_url": toml.experimental_realtime_ws_base_url,
+        "model": toml.experimental_realtime_ws_model,
+        "version": own.version,
+        "type": own.type,
+        "voice": own.voice,
+        "prompt": toml.experimental_realtime_ws_backend_prompt,
+        "startup_context": toml.experimental_realtime_ws_startup_context,
+        "start_instructions": toml.experimental_realtime_start_instructions,
+    }
+    return Realtime(**{name: value for name, value in given.items() if value is not None})
 
 
 def _environment(toml: Toml) -> ShellEnvironment:

@@ -170,6 +170,15 @@ class Profile(Struct):
     js_repl_node_module_dirs: list[str] | None = None
 
 
+class RealtimeToml(Struct):
+    """`[realtime]`."""
+
+    version: Literal["v1", "v2"] | None = None
+    type: Literal["conversational", "transcription"] | None = None
+    transport: Literal["webrtc", "websocket"] | None = None
+    voice: str | None = None
+
+
 class Toml(Struct):
     """The whole of config.toml, one attribute for each key."""
 
@@ -257,7 +266,7 @@ class Toml(Struct):
     project_doc_max_bytes: int = DOC_BYTES
     project_root_markers: list[str] | None = None
     projects: dict[str, Project] | None = None
-    realtime: Table | None = None
+    realtime: RealtimeToml | None = None
     shell_environment_policy: ShellEnvironmentPolicy = field(default_factory=ShellEnvironmentPolicy)
     show_raw_agent_reasoning: bool | None = None
     skills: Skills | None = None

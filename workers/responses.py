@@ -8,7 +8,6 @@ more time and memory than all the rest of a worker.
 import contextlib
 import functools
 import ipaddress
-import os
 import random
 import socket
 import ssl
@@ -34,6 +33,7 @@ from workers.provider import (
     Renew,
     ServedBy,
 )
+from workers.signing import signed
 from workers.sse import EventTooLong, Splitter
 
 BACKOFF_SECONDS = 0.2  # before the first request retry, doubled for each further one
@@ -115,29 +115,13 @@ class ResponsesProvider:
 
     def _headers(self, request: ModelRequest) -> dict[str, str]:
         """Ours first, then the provider's own, which may replace them."""
-        provider = self._provider
-        headers = {
+        return {
             "accept": "text/event-stream",
             "accept-encoding": "identity",  # an event must not wait for its compressed neighbours
             "content-type": "application/json",
             **request.headers,
+            **signed(self._provider),
         }
-        headers |= {name.lower(): value for name, value in provider.http_headers.items()}
-        for name, variable in provider.env_http_headers.items():
-            if value := os.environ.get(variable, "").strip():
-                headers[name.lower()] = value
-        if token := self._token():
-            headers["authorization"] = f"Bearer {token}"
-        return headers
-
-    def _token(self) -> str | None:
-        provider = self._provider
-        if provider.env_key is None:
-            return provider.bearer_token
-        if token := os.environ.get(provider.env_key, "").strip():
-            return token
-        hint = f" {provider.env_key_instructions}" if provider.env_key_instructions else ""
-        raise ProviderError(f"Missing environment variable: `{provider.env_key}`.{hint}")
 
     async def _renewed(self) -> bool:
         """Whether there is another token of the host's login.  Raises ProviderError."""

@@ -17,6 +17,7 @@ from protocol.account import RateLimitSnapshot
 from protocol.errors import RpcError
 from protocol.ids import new_id
 from protocol.item import (
+    AgentMessage,
     ItemCompletedNotification,
     ItemStartedNotification,
     TextInput,
@@ -151,6 +152,8 @@ class RunningTurn:
     def completed(self, item: ThreadItem) -> None:
         if self.thread.rollout is not None:
             self.thread.rollout.item_completed(item, self.id)
+        if isinstance(item, AgentMessage):
+            self.thread.realtime.answered(item.text)
         said = ItemCompletedNotification(
             completed_at_ms=_ms(), item=item, thread_id=self.thread_id, turn_id=self.id
         )
@@ -206,6 +209,7 @@ class RunningTurn:
             self.thread.stored_as(_text(inputs))
         self.started(item)
         self.completed(item)
+        self.thread.realtime.typed(_text(inputs))
 
     def warn_retry(self, error: ProviderError, attempt: int, limit: int) -> None:
         notice = TurnError(
@@ -348,8 +352,16 @@ class RunningTurn:
         self.thread.questions.withdraw()
         if self.thread.duty is not None:
             self.thread.duty.ended(done, self.said)
+        self.thread.realtime.turn_ended(self.said, self._problem)
         self.ended.set()
         self.pursuit.turn_ended(self, self._status)
+
+    @property
+    def _problem(self) -> str | None:
+        """Why it has not come to its end, in words."""
+        if self._error is not None:
+            return f"The task failed: {self._error.message}"
+        return "The user interrupted the task." if self._status == "interrupted" else None
 
     def snapshot(self) -> Turn:
         """The turn as an answer shows it: nothing of it is known to be over."""

@@ -80,6 +80,8 @@ from workers.mcp.servers import Servers
 from workers.network import ThreadNetwork
 from workers.provider import Provider, Usage
 from workers.questions import Questions
+from workers.realtime import handlers as realtime
+from workers.realtime.conversation import Conversation
 from workers.renewal import Renewal
 from workers.rollout import Rollout
 from workers.running import RunningTurn
@@ -98,6 +100,7 @@ SERVING = (
     goal,
     injection,
     maintenance,
+    realtime,
     review,
     servers,
     turn,
@@ -141,6 +144,7 @@ class LoadedThread:
         self.duty = agent.duty(spec, link)
         self.guardian = Guardian(self)
         self.hooks = Hooks(self)
+        self.realtime = Conversation(self)
         self._afterwards: list[Callable[[int], None]] = []
 
     # ---- the mailbox
@@ -339,6 +343,7 @@ class LoadedThread:
         if self.turn is not None:
             self.turn.give_way()
             await self.turn.ended.wait()
+        self.realtime.close()
         await self.sessions.aclose()
         await self.servers.aclose()
         self.network.close()

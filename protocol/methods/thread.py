@@ -136,24 +136,28 @@ THREAD_REALTIME_START = request(
     "thread/realtime/start",
     realtime.ThreadRealtimeStartParams,
     realtime.ThreadRealtimeStartResponse,
+    by="thread_id",
     experimental=True,
 )
 THREAD_REALTIME_APPEND_AUDIO = request(
     "thread/realtime/appendAudio",
     realtime.ThreadRealtimeAppendAudioParams,
     realtime.ThreadRealtimeAppendAudioResponse,
+    by="thread_id",
     experimental=True,
 )
 THREAD_REALTIME_APPEND_TEXT = request(
     "thread/realtime/appendText",
     realtime.ThreadRealtimeAppendTextParams,
     realtime.ThreadRealtimeAppendTextResponse,
+    by="thread_id",
     experimental=True,
 )
 THREAD_REALTIME_STOP = request(
     "thread/realtime/stop",
     realtime.ThreadRealtimeStopParams,
     realtime.ThreadRealtimeStopResponse,
+    by="thread_id",
     experimental=True,
 )
 THREAD_REALTIME_LIST_VOICES = request(
