@@ -13,6 +13,7 @@ from contextlib import suppress
 import trio
 
 from protocol.frames import Birth, Bye, Down, Log, Up
+from protocol.seldom import StartServices
 from supervisor.worker import NurseryProcess, Worker
 
 IDLE_SECONDS = 60.0
@@ -59,7 +60,7 @@ class Seldom:
             self._nursery.start_soon(self._run)
 
     async def _run(self) -> None:
-        worker = await self._births.adopt()
+        worker = await self._births.adopt(mcp=isinstance(self._birth, StartServices))
         for frame in (self._birth, *self._waiting):
             worker.send(frame)
         self._waiting.clear()

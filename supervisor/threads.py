@@ -13,6 +13,7 @@ import trio
 from protocol.errors import INTERNAL_ERROR, RpcError, check_thread_id, unknown_thread
 from protocol.frames import Bye, Rest, StartThread
 from protocol.methods import THREAD_CLOSED
+from protocol.settings import Settings
 from protocol.thread import NotLoadedStatus, ThreadClosedNotification
 from supervisor.connection import Connection
 from supervisor.loaded import HUNG, PATIENCE_SECONDS, Loaded
@@ -79,7 +80,7 @@ class Threads:
 
         Raises RpcError when there is no worker to be had.
         """
-        worker = await self._adopt()
+        worker = await self._adopt(spec.settings)
         spec.next_seq = self._seqs.pop(spec.thread_id, spec.next_seq)
         thread = self._loaded[spec.thread_id] = Loaded(self.host, spec)
         self.host.agents.entered(thread)
@@ -95,16 +96,16 @@ class Threads:
                 thread.refuse_all(unknown_thread(thread.id))
             elif thread.worker is None:
                 try:
-                    worker = await self._adopt()
+                    worker = await self._adopt(thread.spec.settings)
                 except RpcError as error:
                     thread.refuse_all(error)
                     return
                 thread.rewind()
                 self._begin(thread, worker)
 
-    async def _adopt(self) -> Worker:
+    async def _adopt(self, settings: Settings) -> Worker:
         with trio.move_on_after(PATIENCE_SECONDS):
-            return await self._births.adopt()
+            return await self._births.adopt(mcp=bool(settings.mcp_servers))
         problem = f"no worker process was ready in {PATIENCE_SECONDS:.0f} s; see the server's log"
         raise RpcError(INTERNAL_ERROR, problem)
 

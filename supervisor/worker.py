@@ -23,6 +23,7 @@ from protocol.policy import Minimum
 from supervisor import orphans
 
 READ_BYTES = 1 << 18
+FORK, IMPORT_MCP = b"W", b"M"  # what the nursery process is asked for
 SPARES = 2  # each owns 3 MiB; one of them waits to be put where the others are
 RESTART_SECONDS = 1.0  # a nursery that keeps dying must not keep a core busy
 HELLO_SECONDS = 30.0  # from the nursery's start to its first worker, on a machine that is very busy
@@ -40,7 +41,9 @@ class Worker:
     it the other way round, which costs each small message two more turns of the scheduler.
     """
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, *, has_mcp: bool = False) -> None:
+        """`has_mcp` says that it was born with what MCP servers take."""
+        self.has_mcp = has_mcp
         link.setblocking(False)
         self._link = link
         self._splitter = Frames()
@@ -141,17 +144,31 @@ class NurseryProcess:
         self._up = trio.Event()
         self._give, self._spares = trio.open_memory_channel[Worker](SPARES - 1)
         self._idle: set[Worker] = set()
+        self._has_mcp = False  # it has been asked to import what MCP takes
         self._sessions = {os.getsid(0)}  # ours and those of all nursery processes
         self.process: subprocess.Popen[bytes] | None = None
 
-    async def adopt(self) -> Worker:
-        """A worker that has said hello and is nobody yet."""
+    async def adopt(self, *, mcp: bool = False) -> Worker:
+        """A worker that has said hello and is nobody yet.
+
+        The library for `mcp` takes most of a second to import, and most servers do without.  So
+        whoever is the first to want it imports it, and from then on workers are born with it.
+        """
         while True:
             worker = await self._spares.receive()
             self._idle.discard(worker)
-            if not worker.has_left():
-                return worker
-            worker.close()
+            if worker.has_left() or (mcp and self._has_mcp and not worker.has_mcp):
+                worker.close()
+                continue
+            if mcp and not self._has_mcp:
+                await self._import_mcp()
+            return worker
+
+    async def _import_mcp(self) -> None:
+        if self._control is not None:
+            with suppress(OSError, trio.ClosedResourceError):
+                await self._control.socket.send(IMPORT_MCP)
+                self._has_mcp = True
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep a nursery process and its spares, until cancelled."""
@@ -188,6 +205,7 @@ class NurseryProcess:
                 ours.close()
                 raise
         self._sessions.add(self.process.pid)
+        self._has_mcp = False
         self._control = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         self._up.set()
 
@@ -231,14 +249,14 @@ class NurseryProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                await self._control.socket.sendmsg([b"W"], [_rights(theirs)])
+                await self._control.socket.sendmsg([FORK], [_rights(theirs)])
             except (OSError, trio.ClosedResourceError):
                 ours.close()
                 return None
             except trio.Cancelled:
                 ours.close()
                 raise
-        worker = Worker(ours)
+        worker = Worker(ours, has_mcp=self._has_mcp)
         self._idle.add(worker)  # from here on: whoever stops us must let it go
         with trio.move_on_after(HELLO_SECONDS) as patience:
             if await worker.hello():

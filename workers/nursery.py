@@ -11,6 +11,7 @@ never outlives its thread.  What a living worker's commands leave, that worker a
 
 import contextlib
 import gc
+import importlib
 import os
 import select
 import signal
@@ -25,6 +26,7 @@ from sandbox import placeholder
 from workers import cgroups, groups, limits, orphans
 from workers.cgroups import Ground
 
+IMPORT_MCP = b"M"  # asked for by the supervisor, as anything else is a fork
 FAREWELL_MS = 5000  # for workers to leave after the supervisor has gone
 
 
@@ -100,6 +102,14 @@ def _warm() -> None:
     gc.freeze()
 
 
+def _learn() -> None:
+    """Import what an MCP server takes, for all workers to come."""
+    for name in ("connection", "http", "oauth", "stdio"):
+        importlib.import_module(f"workers.mcp.{name}")
+    gc.collect()
+    gc.freeze()
+
+
 def _fork_requested(
     control: socket.socket, wake: int, workers: set[int], ground: Ground | None
 ) -> bool:
@@ -109,6 +119,8 @@ def _fork_requested(
         return False
     if not data:
         return False
+    if data == IMPORT_MCP:
+        _learn()
     for link in descriptors:
         os.set_inheritable(link, False)
         try:
