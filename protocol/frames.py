@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import field
 
+from protocol.app import AppInfo
 from protocol.frame import Frame
 from protocol.framing import pack
 from protocol.item import CollabAgentStatus
@@ -278,10 +279,18 @@ class CloseAgent(Frame):
 
 
 class Allow(Frame):
-    """The user allows a tool of an MCP server for good: keep that in the configuration."""
+    """The user allows a tool of an MCP server, or of an app, for good: keep that in the
+    configuration."""
 
     server: str
     tool: str
+    app: str | None = None
+
+
+class Apps(Frame):
+    """The apps whose tools this thread has; `installUrl` and the like are the directory's."""
+
+    found: list[AppInfo]
 
 
 class NeedToken(Frame):
@@ -329,6 +338,7 @@ Up = (
     | Agent
     | Errand
     | Allow
+    | Apps
     | NeedToken
     | Log
 )

@@ -106,6 +106,24 @@ McpApproval = Literal["auto", "prompt", "approve"]
 """When a tool is asked about: by what it says of itself, always, never."""
 
 
+class AppTool(Struct):
+    """`[apps.ID.tools.NAME]`."""
+
+    enabled: bool | None = None
+    approval_mode: McpApproval | None = None
+
+
+class App(Struct):
+    """`[apps.ID]`, or `[apps._default]` for those that have no word of their own."""
+
+    enabled: bool = True
+    destructive_enabled: bool | None = None
+    open_world_enabled: bool | None = None
+    default_tools_enabled: bool = True
+    default_tools_approval_mode: McpApproval | None = None
+    tools: dict[str, AppTool] = field(default_factory=dict[str, AppTool])
+
+
 class McpServer(Struct, kw_only=True):
     """One entry of `mcp_servers`: a program (`command`), or an address (`url`).
 
@@ -133,6 +151,8 @@ class McpServer(Struct, kw_only=True):
     default_tools_approval_mode: McpApproval | None = None
     approval_modes: dict[str, McpApproval] = field(default_factory=dict[str, McpApproval])
     """Of single tools, by name."""
+    apps: dict[str, App] | None = None
+    """Of the one server that lends the tools of ChatGPT's apps: what the user says of each."""
 
     def allows(self, tool: str) -> bool:
         """Whether the configuration lets this tool be used."""

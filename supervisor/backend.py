@@ -18,9 +18,9 @@ from protocol.account import (
     RateLimitWindow,
 )
 from protocol.errors import INTERNAL_ERROR, RpcError
+from supervisor.chatgpt import place
 from supervisor.login import Login
 
-USUAL = "https://chatgpt.com/backend-api/"
 SECONDS = 10.0
 BODY_CHARS = 2000
 
@@ -74,7 +74,7 @@ class Backend:
         }
 
     def _url(self, chatgpt: str, codex: str) -> str:
-        return f"{self._base}{chatgpt if '/backend-api' in self._base else codex}"
+        return place(self._base, chatgpt, codex)
 
     async def rate_limits(self) -> GetAccountRateLimitsResponse:
         """Raises RpcError, and Unauthorized."""

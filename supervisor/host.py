@@ -41,6 +41,8 @@ class Host:
     clients: set[Connection] = field(default_factory=set[Connection])
     apps: list[AppInfo] | None = None
     """Those of the directory, once they were asked for."""
+    accessible: dict[str, AppInfo] = field(default_factory=dict[str, AppInfo])
+    """Those whose tools threads have, by id."""
     in_flight: int = 0
     """Requests of all clients, gone ones too, that wait for an answer."""
 

@@ -14,6 +14,7 @@ from protocol.errors import INTERNAL_ERROR, RpcError, overloaded
 from protocol.frames import (
     Agent,
     Allow,
+    Apps,
     Ask,
     Call,
     CloseAgent,
@@ -48,6 +49,7 @@ from protocol.thread import (
     ThreadStatusChangedNotification,
 )
 from protocol.turn import ErrorNotification, Turn, TurnCompletedNotification, TurnError
+from supervisor import apps
 from supervisor.connection import Connection
 from supervisor.fanout import spread
 from supervisor.layers import ConfigError
@@ -174,8 +176,10 @@ class Loaded:
                 self.host.agents.fares(self, status, message)
             case StartAgent() | TellAgent() | ResumeAgent() | CloseAgent():
                 self.host.agents.serve(self, frame)
-            case Allow(server, tool):
-                self._allow(server, tool)
+            case Allow():
+                self._allow(frame)
+            case Apps(found):
+                apps.reached(self.host, found)
             case NeedToken(n, refused):
                 self.host.accounts.renew(self, n, refused)
             case Ask():
@@ -189,13 +193,14 @@ class Loaded:
             case _:
                 assert_never(frame)
 
-    def _allow(self, server: str, tool: str) -> None:
+    def _allow(self, given: Allow) -> None:
         """The user's yes holds for the session anyway, so nothing fails when it is not kept."""
-        path = ["mcp_servers", server, "tools", tool, "approval_mode"]
+        owner = ["mcp_servers", given.server] if given.app is None else ["apps", given.app]
         try:
-            self.host.config.set(path, "approve")
+            self.host.config.set([*owner, "tools", given.tool, "approval_mode"], "approve")
         except (ConfigError, OSError) as error:
-            log.warning("%s: the approval of %s/%s was not kept: %s", self.id, server, tool, error)
+            said = "%s: the approval of %s/%s was not kept: %s"
+            log.warning(said, self.id, given.server, given.tool, error)
 
     def _reply(self, n: int, body: bytes) -> None:
         pending = self._settle(n)

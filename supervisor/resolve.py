@@ -24,10 +24,9 @@ from protocol.policy import (
 )
 from protocol.settings import Allowed, Realtime, Settings, ShellEnvironment
 from protocol.turn import TurnEnvironmentParams
-from supervisor import check, deprecated, hooks, plugins
+from supervisor import apps, check, deprecated, hooks
 from supervisor.config import Config, request_table
 from supervisor.layers import ConfigError, Layer, merged
-from supervisor.mcp_servers import mcp_servers
 from supervisor.network import managed_networks
 from supervisor.permissions import by_mode, by_trust, named_profiles, permissions
 from supervisor.project import trust_level
@@ -104,7 +103,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         skills=skills_for(config, cwd),
         rules_folders=_rules_folders(layers),
         agents=agents(toml, layers),
-        mcp_servers=mcp_servers(toml, plugins.servers(config)),
+        mcp_servers=apps.servers(config, toml),
         realtime=_realtime(toml),
         hooks=hooks.in_force(config, cwd) if features.get("hooks") else [],
         **_model(toml, wanted),

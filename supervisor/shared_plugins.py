@@ -29,6 +29,7 @@ from protocol.plugin import (
     SkillSummary,
 )
 from supervisor import plugins
+from supervisor.chatgpt import USUAL
 from supervisor.connection import Connection
 from supervisor.handlers.initialize import user_agent
 from supervisor.manifest import Broken, is_name, read_plugin
@@ -107,7 +108,7 @@ async def catalogue(host: "Host", client: Connection, what: str) -> "Catalogue":
     known = host.config.login()
     if known is None or known.mode == "apikey":
         raise invalid(f"{what}: {NEEDED}")
-    from supervisor.backend import USUAL, Backend  # noqa: PLC0415 - an HTTP library
+    from supervisor.backend import Backend  # noqa: PLC0415 - an HTTP library
 
     base = host.config.chatgpt_base_url() or USUAL
     fresh = await host.accounts.fresh() or known

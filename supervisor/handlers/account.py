@@ -37,6 +37,7 @@ from protocol.methods import (
 )
 from protocol.wire import Nothing
 from supervisor.accounts import needs_chatgpt
+from supervisor.chatgpt import USUAL
 from supervisor.connection import Connection
 from supervisor.handlers import serves
 from supervisor.handlers.initialize import user_agent
@@ -179,7 +180,7 @@ async def _with_backend(
     host: Host, client: Connection, ask: "Callable[[Backend], Awaitable[R]]"
 ) -> R:
     """Ask the backend, once more with a fresh token if it does not take the one of now."""
-    from supervisor.backend import USUAL, Backend, Unauthorized  # noqa: PLC0415 - an HTTP library
+    from supervisor.backend import Backend, Unauthorized  # noqa: PLC0415 - an HTTP library
 
     base, agent = host.config.chatgpt_base_url() or USUAL, user_agent(host.version, client)
     known = needs_chatgpt(await host.accounts.fresh(), "do that")

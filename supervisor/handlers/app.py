@@ -4,15 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from protocol.app import AppInfo, AppListUpdatedNotification, AppsListParams, AppsListResponse
-from protocol.methods import APP_LIST, APP_LIST_UPDATED
+from protocol.app import AppInfo, AppsListParams, AppsListResponse
+from protocol.methods import APP_LIST
 from supervisor import plugins
+from supervisor.apps import listed, tell
+from supervisor.chatgpt import USUAL
 from supervisor.connection import Connection
 from supervisor.handlers import serves
 from supervisor.handlers.initialize import user_agent
 from supervisor.handlers.model import page
 from supervisor.host import Host
-from supervisor.layers import ConfigError
 
 if TYPE_CHECKING:
     from supervisor.login import Login
@@ -40,15 +41,14 @@ async def _apps(host: Host, client: Connection, *, anew: bool) -> list[AppInfo]:
     before = host.apps
     if before is None or anew:
         host.apps = await _directory(host, client, await host.accounts.fresh() or known)
-    found = _with_plugins(host, host.apps or [])
+    found = listed(host)
     if before is not None and before != host.apps:
-        told = APP_LIST_UPDATED.encode(AppListUpdatedNotification(found))
-        host.tell_all(APP_LIST_UPDATED.name, told)
+        tell(host, found)
     return found
 
 
 async def _directory(host: Host, client: Connection, known: "Login") -> list[AppInfo]:
-    from supervisor.backend import USUAL, Backend  # noqa: PLC0415 - an HTTP library
+    from supervisor.backend import Backend  # noqa: PLC0415 - an HTTP library
 
     base = (host.config.chatgpt_base_url() or USUAL).rstrip("/")
     backend = Backend(base, known, user_agent(host.version, client))
@@ -81,33 +81,3 @@ def _app(told: dict[str, Any]) -> AppInfo | None:
         return None
     app.install_url = app.install_url or plugins.app(app.id).install_url
     return app
-
-
-def _with_plugins(host: Host, known: list[AppInfo]) -> list[AppInfo]:
-    """Whether each is switched on, and which plugins bring it."""
-    off = _switched_off(host)
-    brought: dict[str, list[str]] = {}
-    for plugin in plugins.active(host.config).values():
-        shown = plugin.interface()
-        for id in plugin.apps():
-            brought.setdefault(id, []).append((shown and shown.display_name) or plugin.name)
-    extra = [AppInfo(id, id) for id in brought if id not in {app.id for app in known}]
-    return [
-        msgspec.structs.replace(
-            app, is_enabled=app.id not in off, plugin_display_names=sorted(brought.get(app.id, ()))
-        )
-        for app in (*known, *extra)
-    ]
-
-
-def _switched_off(host: Host) -> set[str]:
-    """`[apps.ID] enabled = false`."""
-    try:
-        told = host.config.toml().apps or {}
-    except ConfigError:
-        return set()
-    return {
-        id
-        for id, one in told.items()
-        if isinstance(one, dict) and one.get("enabled") is False  # pyright: ignore[reportUnknownMemberType] - TOML
-    }

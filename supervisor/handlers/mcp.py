@@ -22,14 +22,13 @@ from protocol.methods import (
 )
 from protocol.settings import McpServer
 from protocol.wire import Nothing
-from supervisor import plugins
+from supervisor import apps
 from supervisor.connection import Connection
 from supervisor.handlers import serves
 from supervisor.handlers.model import page
 from supervisor.host import Host
 from supervisor.layers import ConfigError
 from supervisor.loaded import Loaded
-from supervisor.mcp_servers import mcp_servers
 
 log = logging.getLogger("atrio.mcp")
 
@@ -57,11 +56,10 @@ def mcp_server_reload(
 
 def equip(host: Host) -> None:
     """Tell every thread of its servers; one whose configuration is broken keeps what it has."""
-    brought = plugins.servers(host.config)
     for thread in host.threads:
         settings = thread.spec.settings
         try:
-            wanted = mcp_servers(host.config.toml(settings.cwd), brought)
+            wanted = apps.servers(host.config, host.config.toml(settings.cwd))
         except ConfigError as error:
             log.warning("%s keeps its MCP servers: %s", thread.id, error)
             continue
@@ -100,6 +98,6 @@ async def mcp_oauth_login(
 def configured(host: Host) -> dict[str, McpServer]:
     """Those of no thread: what the host and the user have configured.  Raises RpcError."""
     try:
-        return mcp_servers(host.config.toml(), plugins.servers(host.config))
+        return apps.servers(host.config, host.config.toml())
     except ConfigError as error:
         raise invalid(f"failed to load configuration: {error}") from None

@@ -99,7 +99,7 @@ class Births:
         self.workers: list[Worker] = []
         self.barren = False
 
-    async def adopt(self) -> Worker:
+    async def adopt(self, *, mcp: bool = False) -> Worker:
         await trio.sleep(math.inf if self.barren else 0)
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)

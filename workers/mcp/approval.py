@@ -24,6 +24,7 @@ from protocol.settings import McpApproval, Settings
 from workers.approval.hooked import ruled
 from workers.approval.review import ReviewRequest
 from workers.hooks.subject import of_mcp
+from workers.mcp.connectors import Connector, approval, connector
 from workers.mcp.server import Json, Server
 from workers.tools import Turn, Unasked
 
@@ -36,7 +37,7 @@ CANCELLED = "user cancelled MCP tool call"
 
 async def refusal(turn: Turn, server: Server, told: Json, item: McpToolCall) -> str | None:
     """Why the call may not be made; None if it may."""
-    mode = _mode(server, item.tool)
+    mode, owner = approval(server.spec, told), connector(told)
     if mode == "approve" or (mode == "auto" and not is_risky(told.get("annotations"))):
         return None
     policy, servers = turn.settings.approval_policy, turn.servers
@@ -52,7 +53,7 @@ async def refusal(turn: Turn, server: Server, told: Json, item: McpToolCall) -> 
 
     if not asks(policy):
         return REJECTED
-    return await _asked(turn, mode, told, item)
+    return await _asked(turn, mode, told, item, owner)
 
 
 def is_risky(annotations: Any) -> bool:
@@ -64,11 +65,6 @@ def is_risky(annotations: Any) -> bool:
     if hints.get("readOnlyHint") is True:
         return False
     return destructive is not False or hints.get("openWorldHint") is not False
-
-
-def _mode(server: Server, tool: str) -> McpApproval:
-    spec = server.spec
-    return spec.approval_modes.get(tool) or spec.default_tools_approval_mode or "auto"
 
 
 def _writes_everywhere(settings: Settings) -> bool:
@@ -99,10 +95,13 @@ async def _reviewed(turn: Turn, told: Json, item: McpToolCall) -> str | None:
     return None if verdict.allowed else verdict.message
 
 
-async def _asked(turn: Turn, mode: McpApproval, told: Json, item: McpToolCall) -> str | None:
+async def _asked(
+    turn: Turn, mode: McpApproval, told: Json, item: McpToolCall, owner: Connector | None
+) -> str | None:
     from workers.mcp.servers import elicitation  # noqa: PLC0415 - as above
 
-    question = elicitation(turn.thread_id, turn.id, item.server, _question(mode, told, item))
+    told = _question(mode, told, item, owner)
+    question = elicitation(turn.thread_id, turn.id, item.server, told)
     try:
         answer = await turn.ask(MCP_ELICITATION, question)
     except (Unasked, *DECODE_ERRORS):
@@ -110,7 +109,7 @@ async def _asked(turn: Turn, mode: McpApproval, told: Json, item: McpToolCall) -
     match answer.action:
         case "accept":
             if mode == "auto":
-                _remember(turn.servers, answer, item)
+                _remember(turn.servers, answer, item, owner)
             return None
         case "decline":
             return REJECTED
@@ -118,34 +117,52 @@ async def _asked(turn: Turn, mode: McpApproval, told: Json, item: McpToolCall) -
             return CANCELLED
 
 
-def _question(mode: McpApproval, told: Json, item: McpToolCall) -> Json:
+def _question(mode: McpApproval, told: Json, item: McpToolCall, owner: Connector | None) -> Json:
     arguments = cast("Json", item.arguments) if _is_object(item.arguments) else Json()
     meta: Json = {
         "codex_approval_kind": "mcp_tool_call",
         "persist": ["session", "always"] if mode == "auto" else None,
         "tool_title": told.get("title"),
         "tool_description": told.get("description"),
+        **_source(owner),
         "tool_params": item.arguments,
         "tool_params_display": [
             {"name": name, "value": arguments[name], "display_name": name}
             for name in sorted(arguments)
         ],
     }
+    whose = f"the {item.server} MCP server" if owner is None else owner.name
     return {
-        "message": f'Allow the {item.server} MCP server to run tool "{item.tool}"?',
+        "message": f'Allow {whose} to run tool "{item.tool}"?',
         "requestedSchema": {"type": "object", "properties": {}},
         "_meta": {key: value for key, value in meta.items() if value is not None},
     }
 
 
+def _source(owner: Connector | None) -> Json:
+    """What is said of an app's tool, and of no other (observed)."""
+    if owner is None:
+        return {}
+    return {
+        "source": "connector",
+        "connector_id": owner.id,
+        "connector_name": owner.name,
+        "connector_description": owner.description,
+    }
+
+
 def _remember(
-    servers: "Servers", answer: McpServerElicitationRequestResponse, item: McpToolCall
+    servers: "Servers",
+    answer: McpServerElicitationRequestResponse,
+    item: McpToolCall,
+    owner: Connector | None,
 ) -> None:
     match answer.meta:
         case {"persist": "session" | "always" as how}:
             servers.granted.add((item.server, item.tool))
             if how == "always":
-                servers.keep(Allow(item.server, item.tool))
+                app = None if owner is None else owner.id
+                servers.keep(Allow(item.server, item.tool, app))
         case _:
             pass
 

@@ -7,11 +7,13 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 import trio
+from msgspec.structs import replace
 
-from protocol.frames import Log
+from protocol.frames import Apps, Log
 from protocol.mcp import McpServerStartupState, McpServerStatusUpdatedNotification
 from protocol.methods import MCP_SERVER_STARTUP_STATUS_UPDATED
 from protocol.settings import McpServer
+from workers.mcp.connectors import allowed, found
 
 if TYPE_CHECKING:
     from workers.mcp.connection import Connection
@@ -75,7 +77,7 @@ class Server:
         self._scope.deadline = trio.current_time() + self.spec.startup_timeout_sec
         async with connect(
             self.name,
-            self.spec,
+            self._signed(),
             cwd=thread.settings.cwd,
             limits=thread.settings.limits,
             log=self._log,
@@ -84,7 +86,9 @@ class Server:
             version=thread.settings.cli_version,
         ) as connection:
             listed = await connection.tools()
-            self.tools = {tool["name"]: tool for tool in listed if self.spec.allows(tool["name"])}
+            self.tools = {tool["name"]: tool for tool in listed if allowed(self.spec, tool)}
+            if self.spec.apps is not None:
+                thread.link.send(Apps(found({tool["name"]: tool for tool in listed})))
             self._scope.deadline = inf
             self._connection = connection
             self._tell("ready")
@@ -93,6 +97,14 @@ class Server:
                 nursery.start_soon(_first, connection.closed, nursery.cancel_scope)
                 await self._closing.wait()
                 nursery.cancel_scope.cancel()
+
+    def _signed(self) -> McpServer:
+        """With the login's token of now, where it is ChatGPT's: a thread outlives many."""
+        provider = self._thread.settings.provider
+        if self.spec.apps is None or not provider.uses_login or provider.bearer_token is None:
+            return self.spec
+        token = {"authorization": f"Bearer {provider.bearer_token}"}
+        return replace(self.spec, http_headers=self.spec.http_headers | token)
 
     async def close(self) -> None:
         """Let it go in order if it is well, and be rid of it in any case."""
@@ -149,7 +161,7 @@ class Server:
         progress: Callable[[str], None] | None = None,
     ) -> Json:
         """The server's own answer.  Raises McpRefusal."""
-        if not self.spec.allows(tool):
+        if not self.spec.allows(tool) or (self.spec.apps is not None and tool not in self.tools):
             raise McpRefusal(f"tool '{tool}' is disabled for MCP server '{self.name}'")
         connection = await self.ready()
         from workers.mcp.connection import McpFault  # noqa: PLC0415 - it is there by now

@@ -20,6 +20,7 @@ from protocol.methods import MCP_ELICITATION, MCP_RESOURCE_READ, MCP_TOOL_CALL
 from protocol.policy import AskForApproval, GranularApproval
 from protocol.settings import McpServer
 from workers.mailbox import serves_later
+from workers.mcp.connectors import place
 from workers.mcp.server import Json, McpRefusal, Server
 from workers.tools import Call, Tool, Unasked
 
@@ -37,6 +38,7 @@ class Servers:
         self._thread = thread
         self._servers: dict[str, Server] = {}
         self._tools: dict[tuple[str | None, str], Tool] | None = None
+        self._about: dict[str, str] = {}  # of each namespace
         self._wanted: dict[str, McpServer] | None = None
         self._started = False
 
@@ -112,7 +114,7 @@ class Servers:
         groups: dict[str, list[Json]] = {}
         for (namespace, _), tool in self._catalogue().items():
             groups.setdefault(namespace or "", []).append(tool.spec)
-        return [_namespace(name, specs) for name, specs in groups.items()]
+        return [_namespace(name, self._about[name], specs) for name, specs in groups.items()]
 
     def _catalogue(self) -> dict[tuple[str | None, str], Tool]:
         if self._tools is None:
@@ -129,7 +131,9 @@ class Servers:
         """Of two tools whose names come out alike the first is kept."""
         from workers.tools.mcp import serve_mcp  # noqa: PLC0415 - it imports what imports us
 
-        key = (f"mcp__{identifier(server.name)}__", identifier(told["name"]))
+        namespace, name, about = place(f"mcp__{identifier(server.name)}__", told)
+        key = (identifier(namespace), identifier(name))
+        self._about[key[0]] = about or f"Tools of the MCP server {server.name}."
         if key not in found:
             found[key] = Tool(
                 _function(key[1], told),
@@ -205,9 +209,7 @@ def _function(name: str, told: Json) -> Json:
     }
 
 
-def _namespace(name: str, specs: list[Json]) -> Json:
-    server = name.removeprefix("mcp__").removesuffix("__")
-    about = f"Tools of the MCP server {server}."
+def _namespace(name: str, about: str, specs: list[Json]) -> Json:
     return {"type": "namespace", "name": name, "description": about, "tools": specs}
 
 
