@@ -64,6 +64,7 @@ def initial_items(settings: Settings, docs: Docs, now: Environment) -> list[Item
         _permissions(settings),
         settings.developer_instructions,
         _mode(settings.collaboration_mode),
+        _apps(settings),
         _skills(settings),
     ]
     around = [wrapped(docs, settings.cwd) if docs.text else None, environment_text(now)]
@@ -135,6 +136,11 @@ def _mode(mode: CollaborationMode | None) -> str | None:
 def _mode_change(previous: Settings, settings: Settings) -> str | None:
     told = _mode(settings.collaboration_mode)
     return None if told == _mode(previous.collaboration_mode) else told
+
+
+def _apps(settings: Settings) -> str | None:
+    lent = any(server.apps is not None for server in settings.mcp_servers.values())
+    return f"<apps_instructions>\n{wording.APPS}\n</apps_instructions>" if lent else None
 
 
 def _skills(settings: Settings) -> str:

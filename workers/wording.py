@@ -116,6 +116,11 @@ REROUTED = (
     "account, for risky. The account can be verified with the provider."
 )
 
+APPS = (
+    "## Apps\nThe tools of `codex_apps` reach services that the user has connected. The user may "
+    "name one as `[$name](app://id)`; use others when the task calls for them. They have no MCP "
+    "resources to be listed."
+)
 SKILLS = (
     "## Skills\n"
     "A skill is a set of instructions in a file, for a certain kind of work. Use one when the "

@@ -51,7 +51,7 @@ class Worker:
 class Births:
     born: list[Worker] = field(default_factory=list)
 
-    async def adopt(self):
+    async def adopt(self, *, mcp=False):
         self.born.append(Worker())
         return self.born[-1]
 

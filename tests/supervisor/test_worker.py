@@ -171,6 +171,23 @@ async def test_workers_are_born_and_ended_and_nothing_is_left():
     assert {pid for spare in spares if (pid := alive(spare))} == set()
 
 
+async def test_workers_are_born_with_the_mcp_library_once_one_was_wanted():
+    """Ours: it takes most of a second to import, and most servers do without."""
+    async with bearing() as births:
+        workers = [await births.adopt(mcp=True) for _ in range(3)]
+        has = [worker.has_mcp for worker in workers]
+        loaded = [has_loaded(worker.pid, "pydantic_core") for worker in workers]
+        for worker in workers:
+            await told_to_leave(worker)
+
+    assert has == [False, True, True]
+    assert loaded == has
+
+
+def has_loaded(pid, library):
+    return any(library in place.path for place in psutil.Process(pid).memory_maps())
+
+
 async def test_a_spare_that_has_died_is_not_given_away():
     """Ours: a request must not pay for it."""
     async with bearing() as births:
