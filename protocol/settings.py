@@ -216,6 +216,8 @@ class Settings(Struct, kw_only=True):
     agents: AgentSettings = field(default_factory=AgentSettings)
     allowed: Allowed = field(default_factory=Allowed)
     mcp_servers: dict[str, McpServer] = field(default_factory=dict[str, McpServer])
+    notify: list[str] = field(default_factory=list[str])
+    """A program to be told of turns that have ended, and its first arguments."""
     realtime: Realtime = field(default_factory=Realtime)
     hooks: list[HookMetadata] = field(default_factory=list[HookMetadata])
     """Those that are to be run: enabled, and trusted."""

@@ -104,6 +104,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         rules_folders=_rules_folders(layers),
         agents=agents(toml, layers),
         mcp_servers=apps.servers(config, toml),
+        notify=toml.notify or [],
         realtime=_realtime(toml),
         hooks=hooks.in_force(config, cwd) if features.get("hooks") else [],
         **_model(toml, wanted),

@@ -51,6 +51,7 @@ from protocol.turn import (
 from workers.company import Company
 from workers.conversation import Conversation
 from workers.history import OUTPUTS, kept
+from workers.notify import notify
 from workers.provider import ProviderError
 from workers.tools.diff import TurnDiff
 
@@ -94,6 +95,7 @@ class RunningTurn:
         self.steered: list[list[UserInput]] = []
         self.advice: list[tuple[str, str]] = []  # role, text; ahead of the outputs of calls
         self.noticed: set[Notification[Any]] = set()  # what is told once in a turn
+        self.heard: list[str] = []  # what the user has said
         self.said: str | None = None  # the last message of the assistant
         self.first_token_ms: int | None = None
         self.called: Callable[[dict[str, Any]], None]  # set by the conversation
@@ -209,7 +211,8 @@ class RunningTurn:
             self.thread.stored_as(_text(inputs))
         self.started(item)
         self.completed(item)
-        self.thread.realtime.typed(_text(inputs))
+        self.heard.append(_text(inputs))
+        self.thread.realtime.typed(self.heard[-1])
 
     def warn_retry(self, error: ProviderError, attempt: int, limit: int) -> None:
         notice = TurnError(
@@ -319,6 +322,7 @@ class RunningTurn:
     async def work(self) -> None:
         """Raises ProviderError, OSError."""
         await Conversation(self).run()
+        notify(self)
 
     def _fault(self, error: Exception) -> None:
         self.thread.report(error)

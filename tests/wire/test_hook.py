@@ -303,3 +303,36 @@ async def test_an_interrupt_ends_the_hook_that_runs(home, log, connect_stdio, pr
     assert not program.is_running()
     begun = [heard.params.item for heard in client.heard if heard.method == ITEM_STARTED.name]
     assert not [item for item in begun if isinstance(item, CommandExecution)]
+
+
+async def test_a_program_of_the_user_is_told_of_turns_that_have_ended(
+    home, log, connect_stdio, provider
+):
+    """Observed: `notify`, its last argument; not of a turn that has failed."""
+    program = log.with_name("notify")
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {log}.new\nmv {log}.new {log}\n')
+    program.chmod(0o755)
+    config = home / "config.toml"
+    config.write_text(f'notify = ["{program}", "first"]\n' + config.read_text())
+    client = await connect_stdio()
+    thread = await client.start()
+    provider.sends(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+    await client.begin(thread, "fail")
+    assert (await ends(client)).status == "failed"
+    provider.says("all done")
+    turn = await client.begin(thread, "do it")
+    await ends(client)
+    with trio.fail_after(10):
+        while not log.exists():
+            await trio.sleep(0.01)
+    first, last = log.read_text().splitlines()
+    assert first == "first"
+    assert json.loads(last) == {
+        "type": "agent-turn-complete",
+        "thread-id": thread.id,
+        "turn-id": turn.id,
+        "cwd": thread.cwd,
+        "client": "test",
+        "input-messages": ["do it"],
+        "last-assistant-message": "all done",
+    }
