@@ -1,6 +1,5 @@
 """What hooks have a model go on with: a user's message in the tags of the reference server."""
 
-import html
 import re
 
 import msgspec
@@ -27,6 +26,8 @@ _message = msgspec.json.Decoder(_Message).decode
 
 
 def tagged(fragment: HookPromptFragment) -> str:
+    import html  # noqa: PLC0415 - few have hooks, and it brings a long table
+
     run, text = html.escape(fragment.hook_run_id), html.escape(fragment.text, quote=False)
     return f'<hook_prompt hook_run_id="{run}">{text}</hook_prompt>'
 
@@ -41,5 +42,7 @@ def stored(line: bytes) -> list[HookPromptFragment]:
         return []
     if message.role != "user":
         return []
+    import html  # noqa: PLC0415 - as above
+
     found = [_TAGGED.fullmatch(part.text) for part in message.content]
     return [HookPromptFragment(html.unescape(m[1]), html.unescape(m[2])) for m in found if m]

@@ -4,7 +4,6 @@ What the user says there comes to the thread only when the realtime model hands 
 turn, or steers the one that runs.  What the agent says in that turn goes back.
 """
 
-import html
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -339,6 +338,8 @@ class Conversation:
 
 def _delegation(text: str, spoken: list[tuple[str, str]]) -> str:
     """What the thread's model reads; the tags are those of the reference server."""
+    import html  # noqa: PLC0415 - seldom wanted
+
     said = "\n".join(f"{role}: {words}" for role, words in spoken)
     return (
         f"{DELEGATION}\n  <input>{html.escape(text, quote=False)}</input>\n"

@@ -5,12 +5,12 @@
 
 import base64
 import binascii
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import msgspec
+from msgspec import Struct
 
 from protocol.errors import DECODE_ERRORS
 from protocol.realtime import RealtimeOutputModality, RealtimeVoice, ThreadRealtimeAudioChunk
@@ -128,8 +128,7 @@ def _item(item: Json) -> Json:
 # ---- what the provider says
 
 
-@dataclass(frozen=True)
-class Sound:
+class Sound(Struct, frozen=True):
     chunk: ThreadRealtimeAudioChunk
 
     @property
@@ -141,8 +140,7 @@ class Sound:
         return size * 1000 // (2 * max(self.chunk.num_channels, 1) * max(self.chunk.sample_rate, 1))
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(Struct, frozen=True):
     """Of `role`: some more of them, or all when they are `whole`."""
 
     role: Literal["user", "assistant"]
@@ -150,42 +148,36 @@ class Words:
     whole: bool
 
 
-@dataclass(frozen=True)
-class Added:
+class Added(Struct, frozen=True):
     """Something for clients to see as it is."""
 
     item: Any
 
 
-@dataclass(frozen=True)
-class Interrupted:
+class Interrupted(Struct, frozen=True):
     """The user begins to speak."""
 
     item_id: str | None
 
 
-@dataclass(frozen=True)
-class Handoff:
+class Handoff(Struct, frozen=True):
     id: str
     item_id: str
     text: str
 
 
-@dataclass(frozen=True)
-class Silence:
+class Silence(Struct, frozen=True):
     call_id: str
 
 
-@dataclass(frozen=True)
-class Responding:
+class Responding(Struct, frozen=True):
     """Whether a response is under way; `cancelled` is its id when it was cut short."""
 
     now: bool
     cancelled: str | None = None
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(Struct, frozen=True):
     message: str
     code: str | None = None
 
