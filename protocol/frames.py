@@ -13,6 +13,7 @@ from msgspec import field
 from protocol.app import AppInfo
 from protocol.frame import Frame
 from protocol.framing import pack
+from protocol.hook import HookMetadata
 from protocol.item import CollabAgentStatus
 from protocol.network import ManagedNetwork
 from protocol.policy import DangerFullAccess, PermissionProfile, SandboxPolicy
@@ -155,9 +156,10 @@ class Token(Frame):
 
 
 class Equip(Frame):
-    """The configuration has other MCP servers now."""
+    """The configuration has other MCP servers now, or other hooks."""
 
     mcp_servers: dict[str, McpServer]
+    hooks: list[HookMetadata] = field(default_factory=list[HookMetadata])
 
 
 class Rest(Frame):

@@ -79,8 +79,10 @@ class Found:
         )
 
 
-def in_force(config: Config, cwd: str) -> list[HookMetadata]:
+def in_force(config: Config, features: dict[str, bool], cwd: str) -> list[HookMetadata]:
     """Those that are run: the user has trusted them as they are now.  Raises ConfigError."""
+    if not features.get("hooks"):
+        return []
     found = discover(config, cwd).hooks
     return [hook for hook in found if hook.enabled and hook.trust_status in ("trusted", "managed")]
 

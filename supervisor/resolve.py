@@ -106,7 +106,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         mcp_servers=apps.servers(config, toml),
         notify=toml.notify or [],
         realtime=_realtime(toml),
-        hooks=hooks.in_force(config, cwd) if features.get("hooks") else [],
+        hooks=hooks.in_force(config, features, cwd),
         **_model(toml, wanted),
         **_instructions(toml, wanted),
         **bounded(safety, required, by_mode("read-only", toml, str(config.home), cwd)),

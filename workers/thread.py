@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from protocol import stored
 from protocol.account import AccountRateLimitsUpdatedNotification, RateLimitSnapshot
@@ -161,8 +162,9 @@ class LoadedThread:
                 self._update(name, path)
             case Token():
                 self.renewal.take(frame)
-            case Equip(wanted):
-                self.servers.replace(wanted)
+            case Equip(servers, hooks):
+                self.servers.replace(servers)
+                self.settings = replace(self.settings, hooks=hooks)
             case Rest():
                 self.pursuit.ends = True
             case _:

@@ -100,7 +100,7 @@ async def config_value_write(
 async def config_batch_write(
     host: Host, _client: Connection, params: ConfigBatchWriteParams
 ) -> ConfigWriteResponse:
-    """What can change under a loaded thread are its MCP servers; all else is for the next one."""
+    """What can change under a loaded thread are MCP servers and hooks; all else is for the next."""
     done = await _write(host, params.edits, params.file_path, params.expected_version)
     if params.reload_user_config:
         equip(host)

@@ -22,7 +22,7 @@ from protocol.methods import (
 )
 from protocol.settings import McpServer
 from protocol.wire import Nothing
-from supervisor import apps
+from supervisor import apps, hooks
 from supervisor.connection import Connection
 from supervisor.handlers import serves
 from supervisor.handlers.model import page
@@ -55,16 +55,19 @@ def mcp_server_reload(
 
 
 def equip(host: Host) -> None:
-    """Tell every thread of its servers; one whose configuration is broken keeps what it has."""
+    """Tell every thread of its servers and hooks; one whose configuration is broken keeps what it
+    has."""
     for thread in host.threads:
         settings = thread.spec.settings
         try:
-            wanted = apps.servers(host.config, host.config.toml(settings.cwd))
+            toml = host.config.toml(settings.cwd)
+            wanted = apps.servers(host.config, toml)
+            trusted = hooks.in_force(host.config, host.config.features(toml), settings.cwd)
         except ConfigError as error:
-            log.warning("%s keeps its MCP servers: %s", thread.id, error)
+            log.warning("%s keeps its MCP servers and hooks: %s", thread.id, error)
             continue
-        settings.mcp_servers = wanted
-        thread.send(Equip(wanted))
+        settings.mcp_servers, settings.hooks = wanted, trusted
+        thread.send(Equip(wanted, trusted))
 
 
 @serves(MCP_RESOURCE_READ)

@@ -10,12 +10,16 @@ import pytest
 import trio
 
 from protocol.approval import CommandExecutionRequestApprovalResponse
+from protocol.config import ConfigBatchWriteParams, ConfigEdit
+from protocol.hook import HooksListParams
 from protocol.item import CommandExecution, HookPrompt, UserMessage
 from protocol.maintenance import ThreadCompactStartParams
 from protocol.methods import (
     COMMAND_APPROVAL,
+    CONFIG_BATCH_WRITE,
     HOOK_COMPLETED,
     HOOK_STARTED,
+    HOOKS_LIST,
     ITEM_COMPLETED,
     ITEM_STARTED,
     THREAD_COMPACT_START,
@@ -278,6 +282,26 @@ async def test_a_hook_that_nobody_trusts_is_not_run(home, log, connect_stdio, pr
     await client.begin(await client.start())
     await ends(client)
     assert not log.exists()
+
+
+async def test_a_thread_has_a_hook_once_the_user_trusts_it(home, log, connect_stdio, provider):
+    """Observed: `reloadUserConfig` is for threads that are loaded, too."""
+    install(home, ("UserPromptSubmit", None, hook(log)), trusted=False)
+    client = await connect_stdio()
+    thread = await client.start()
+    provider.says("hi")
+    await client.begin(thread)
+    await ends(client)
+    listed = await client.call(HOOKS_LIST, HooksListParams(cwds=[thread.cwd]))
+    [found] = listed.data[0].hooks
+    trust = {found.key: {"trusted_hash": found.current_hash}}
+    edit = ConfigEdit("hooks.state", "upsert", trust)
+    await client.call(CONFIG_BATCH_WRITE, ConfigBatchWriteParams([edit], reload_user_config=True))
+    assert not log.exists()
+    provider.says("hi")
+    await client.begin(thread)
+    await ends(client)
+    assert [fact["prompt"] for fact in told(log)] == ["Hello"]
 
 
 async def test_an_interrupt_ends_the_hook_that_runs(home, log, connect_stdio, provider):
