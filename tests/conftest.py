@@ -31,7 +31,7 @@ stream_idle_timeout_ms = 5000
 
 
 WATCH = pytest.StashKey[Watch]()
-ON_BOTH = ("test_handshake", "test_turn", "test_thread")  # on each transport, every time
+ON_BOTH = ("test_handshake", "test_thread")  # on each transport, every time
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -113,26 +113,3 @@ async def test_an_app_is_used_as_the_user_has_it(backend, home, connect_stdio, p
     assert kept == {"my_calendar_create": {"approval_mode": "approve"}}
     await calls(client, provider, thread, "_list")
     await client.next(TURN_COMPLETED)
-
-
-@pytest.mark.parametrize(
-    ("switch", "left"),
-    [
-        ("[apps.cal]\nenabled = false\n", []),
-        ("[apps._default]\nenabled = false\n", []),
-        ("[apps.cal]\ndestructive_enabled = false\n", ["_list"]),
-        ("[apps.cal.tools.my_calendar_list]\nenabled = false\n", ["_create"]),
-    ],
-)
-async def test_what_is_switched_off_is_not_offered(
-    backend, home, connect_stdio, provider, switch, left
-):
-    """Observed; ours: what only reads destroys nothing."""
-    file = home / "config.toml"
-    file.write_text(file.read_text() + switch)
-    client = await connect_stdio()
-    provider.says("done")
-    await client.begin(await client.start())
-    await client.next(TURN_COMPLETED)
-    offered = [t for t in provider.requests[0]["tools"] if t.get("name") == NAMESPACE]
-    assert [tool["name"] for group in offered for tool in group["tools"]] == left
