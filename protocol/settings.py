@@ -124,6 +124,11 @@ class App(Struct):
     tools: dict[str, AppTool] = field(default_factory=dict[str, AppTool])
 
 
+def app_of(apps: dict[str, App], id: str) -> App:
+    """What holds for an app: its own word, else that for all."""
+    return apps.get(id) or apps.get("_default") or App()
+
+
 class McpServer(Struct, kw_only=True):
     """One entry of `mcp_servers`: a program (`command`), or an address (`url`).
 

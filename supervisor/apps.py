@@ -4,7 +4,6 @@ It is there for who is logged in with ChatGPT and has the feature; what single a
 `[apps]`.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,11 +11,10 @@ from msgspec.structs import replace
 
 from protocol.app import AppInfo, AppListUpdatedNotification
 from protocol.methods import APP_LIST_UPDATED
-from protocol.settings import App, McpServer
+from protocol.settings import App, McpServer, app_of
 from supervisor import plugins
 from supervisor.chatgpt import USUAL, place
-from supervisor.config import Config
-from supervisor.layers import ConfigError
+from supervisor.layers import ConfigError, Table
 from supervisor.login import Login
 from supervisor.mcp_servers import mcp_servers
 from supervisor.toml import Toml
@@ -27,17 +25,21 @@ if TYPE_CHECKING:
 GATEWAY = "codex_apps"
 
 
-def servers(config: Config, toml: Toml) -> dict[str, McpServer]:
-    """All that lend tools: those of the configuration, of plugins, and of ChatGPT.
+def servers(
+    toml: Toml, features: dict[str, bool], known: Login | None, brought: dict[str, Table]
+) -> dict[str, McpServer]:
+    """All that lend tools: those of the configuration, those that plugins have `brought`, and
+    ChatGPT's.
 
     Raises ConfigError.
     """
-    return mcp_servers(toml, plugins.servers(config)) | _gateway(config, toml, config.login())
+    lent = mcp_servers(toml, brought)
+    return lent | _gateway(toml, known) if features.get("apps") else lent
 
 
-def _gateway(config: Config, toml: Toml, login: Login | None) -> dict[str, McpServer]:
+def _gateway(toml: Toml, login: Login | None) -> dict[str, McpServer]:
     """It by its name, or nothing.  Raises ConfigError that names the app."""
-    if login is None or login.mode == "apikey" or not config.features(toml).get("apps"):
+    if login is None or login.mode == "apikey":
         return {}
     headers = {"authorization": f"Bearer {login.token}"}
     if login.account_id:
@@ -68,12 +70,12 @@ def listed(host: "Host") -> list[AppInfo]:
             names.setdefault(id, []).append((shown and shown.display_name) or plugin.name)
     known = {id: AppInfo(id, id) for id in names}
     known |= {app.id: app for app in (*host.accessible.values(), *(host.apps or ()))}
-    on = _switch(host)
+    told = _told(host)
     return [
         replace(
             known[id],
             is_accessible=known[id].is_accessible or id in host.accessible,
-            is_enabled=on(id),
+            is_enabled=app_of(told, id).enabled,
             plugin_display_names=sorted(names.get(id, ())),
         )
         for id in sorted(known, key=lambda one: (known[one].name.lower(), one))
@@ -93,11 +95,9 @@ def tell(host: "Host", found: list[AppInfo]) -> None:
     host.tell_all(APP_LIST_UPDATED.name, told)
 
 
-def _switch(host: "Host") -> Callable[[str], bool]:
-    """Whether the user lets an app be used."""
+def _told(host: "Host") -> dict[str, App]:
+    """What the user says of apps; nothing while the configuration is broken."""
     try:
-        told = _apps(host.config.toml().apps or {})
+        return _apps(host.config.toml().apps or {})
     except ConfigError:
-        return lambda _: True
-    usual = told.get("_default", App())
-    return lambda one: told.get(one, usual).enabled
+        return {}

@@ -24,7 +24,7 @@ from protocol.policy import (
 )
 from protocol.settings import Allowed, Realtime, Settings, ShellEnvironment
 from protocol.turn import TurnEnvironmentParams
-from supervisor import apps, check, deprecated, hooks
+from supervisor import apps, check, deprecated, hooks, plugins
 from supervisor.config import Config, request_table
 from supervisor.layers import ConfigError, Layer, merged
 from supervisor.network import managed_networks
@@ -85,14 +85,14 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
     trust = trust_level(table, cwd)
     named = named_profiles(toml)
     required = config.requirements()
-    features = config.features(toml)
+    features, login = config.features(toml), config.login()
     safety = _safety(toml, layers, named, wanted, trust, home=str(config.home), cwd=cwd)
     _check_wanted(required.allowed, wanted, safety)
     return Settings(
         home=str(config.home),
         cwd=cwd,
         has_environment=wanted.environments != [],
-        provider=provider(toml, config.login(), wanted.model_provider),
+        provider=provider(toml, login, wanted.model_provider),
         permission_profiles=named,
         networks=managed_networks(toml),
         features=features,
@@ -103,7 +103,7 @@ def _resolved(config: Config, layers: list[Layer], wanted: Overrides, cwd: str) 
         skills=skills_for(config, cwd),
         rules_folders=_rules_folders(layers),
         agents=agents(toml, layers),
-        mcp_servers=apps.servers(config, toml),
+        mcp_servers=apps.servers(toml, features, login, plugins.servers(config)),
         notify=toml.notify or [],
         realtime=_realtime(toml),
         hooks=hooks.in_force(config, features, cwd),

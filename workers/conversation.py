@@ -12,12 +12,12 @@ import trio
 
 from protocol import catalogue
 from protocol.ids import new_id
-from protocol.item import HookPrompt, TextInput
+from protocol.item import HookPrompt
 from workers import context, request, tokens
 from workers.compaction import compact, due
 from workers.history import ABORTED, hook_prompt, message, output
 from workers.hooks.runs import Halted
-from workers.input import skill_items, user_item
+from workers.input import skill_items, typed, user_item
 from workers.item import Answer
 from workers.provider import ProviderError
 from workers.retry import retrying
@@ -107,8 +107,7 @@ class Conversation:
 
     async def _hear(self, inputs: list[Any]) -> None:
         """Raises Halted when a hook does not want the model to be told."""
-        prompt = "\n".join(part.text for part in inputs if isinstance(part, TextInput))
-        contexts = await self._turn.hooks.prompted(self._turn, prompt)
+        contexts = await self._turn.hooks.prompted(self._turn, typed(inputs))
         said = user_item(inputs)
         if said is not None:
             self._turn.remember(said)

@@ -44,6 +44,11 @@ def user_item(inputs: list[UserInput]) -> Item | None:
     return {"type": "message", "role": "user", "content": parts} if parts else None
 
 
+def typed(inputs: list[UserInput]) -> str:
+    """All that the user has typed."""
+    return "\n".join(part.text for part in inputs if isinstance(part, TextInput))
+
+
 def skill_items(inputs: list[UserInput], settings: Settings) -> list[Item]:
     """One user message for each skill that the input asks for, in the order they are asked for.
 
@@ -51,7 +56,7 @@ def skill_items(inputs: list[UserInput], settings: Settings) -> list[Item]:
     """
     asked = {item.path: item.name for item in inputs if isinstance(item, SkillInput)}
     names = {str(skill["path"]): str(skill["name"]) for skill in settings.skills}
-    text = "\n".join(item.text for item in inputs if isinstance(item, TextInput))
+    text = typed(inputs)
     linked = [path for path in _LINKED.findall(text) if path in names]
     words = set(_NAMED.findall(text))
     chosen = {names[path] for path in linked} | set(asked.values())

@@ -205,14 +205,14 @@ class RunningTurn:
 
     def hear(self, inputs: list[UserInput]) -> None:
         """Show what the user said as an item of the turn."""
-        item = UserMessage(content=inputs, id=new_id())
+        item, text = UserMessage(content=inputs, id=new_id()), _text(inputs)
         if self.thread.rollout is not None:
             self.thread.rollout.user_message(inputs)
-            self.thread.stored_as(_text(inputs))
+            self.thread.stored_as(text)
         self.started(item)
         self.completed(item)
-        self.heard.append(_text(inputs))
-        self.thread.realtime.typed(self.heard[-1])
+        self.heard.append(text)
+        self.thread.realtime.typed(text)
 
     def warn_retry(self, error: ProviderError, attempt: int, limit: int) -> None:
         notice = TurnError(

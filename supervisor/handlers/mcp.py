@@ -22,7 +22,7 @@ from protocol.methods import (
 )
 from protocol.settings import McpServer
 from protocol.wire import Nothing
-from supervisor import apps, hooks
+from supervisor import apps, hooks, plugins
 from supervisor.connection import Connection
 from supervisor.handlers import serves
 from supervisor.handlers.model import page
@@ -57,12 +57,14 @@ def mcp_server_reload(
 def equip(host: Host) -> None:
     """Tell every thread of its servers and hooks; one whose configuration is broken keeps what it
     has."""
+    login, brought = host.config.login(), plugins.servers(host.config)
     for thread in host.threads:
         settings = thread.spec.settings
         try:
             toml = host.config.toml(settings.cwd)
-            wanted = apps.servers(host.config, toml)
-            trusted = hooks.in_force(host.config, host.config.features(toml), settings.cwd)
+            features = host.config.features(toml)
+            wanted = apps.servers(toml, features, login, brought)
+            trusted = hooks.in_force(host.config, features, settings.cwd)
         except ConfigError as error:
             log.warning("%s keeps its MCP servers and hooks: %s", thread.id, error)
             continue
@@ -101,6 +103,7 @@ async def mcp_oauth_login(
 def configured(host: Host) -> dict[str, McpServer]:
     """Those of no thread: what the host and the user have configured.  Raises RpcError."""
     try:
-        return apps.servers(host.config, host.config.toml())
+        toml, brought = host.config.toml(), plugins.servers(host.config)
+        return apps.servers(toml, host.config.features(toml), host.config.login(), brought)
     except ConfigError as error:
         raise invalid(f"failed to load configuration: {error}") from None

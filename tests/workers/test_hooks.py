@@ -156,7 +156,7 @@ def test_subjects():
         "command": "ls 'a b'",
         "description": "why",
     }
-    assert of_command("c", ["ls", "{}"]).blocked.format("no").endswith("Command: ls '{}'")
+    assert of_command("c", ["ls", "{}"]).blocked("no").endswith("Command: ls '{}'")
     assert of_mcp("c", "lab", "spell", None).names == ("mcp__lab__spell",)
 
 

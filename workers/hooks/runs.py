@@ -70,7 +70,7 @@ class Hooks:
         done = await self._run(turn, "preToolUse", facts, call.names, call_id=call.call_id)
         _advise(turn, done)
         if done.objections:
-            raise ToolFailure(call.blocked.format(done.objections[0]))
+            raise ToolFailure(call.blocked(done.objections[0]))
 
     async def permitted(self, turn: Turn, call: Subject) -> Effect:
         """Before the user is asked: `objections` refuse the call, `allows` answers with yes."""
@@ -104,11 +104,11 @@ class Hooks:
 
         `again` says that it goes on for the sake of a hook already.
         """
-        fragments: list[HookPromptFragment] = []
         facts = {"stop_hook_active": again, "last_assistant_message": said}
-        if (await self._run(turn, "stop", facts, prompts=fragments)).stops:
+        runs = await self._runs(turn, "stop", facts)
+        if any(one.effect.stops for one in runs):
             return []
-        return fragments
+        return [HookPromptFragment(one.id, text) for one in runs for text in one.effect.objections]
 
     # ---- the runs
 
@@ -120,12 +120,23 @@ class Hooks:
         names: Sequence[str] = (),
         *,
         call_id: str | None = None,
-        prompts: list[HookPromptFragment] | None = None,
     ) -> Effect:
         """All hooks that are for the event, to their end; what they say, together."""
+        runs = await self._runs(turn, event, facts, names, call_id=call_id)
+        return _together([one.effect for one in runs])
+
+    async def _runs(
+        self,
+        turn: Turn,
+        event: HookEventName,
+        facts: dict[str, Any],
+        names: Sequence[str] = (),
+        *,
+        call_id: str | None = None,
+    ) -> "list[_Run]":
         chosen = [hook for hook in turn.settings.hooks if _is_for(hook, event, names)]
         if not chosen:
-            return Effect()
+            return []
         told = _encode({**self._facts(turn, event), **facts})
         runs = [_Run(turn, hook, call_id) for hook in chosen]
         try:
@@ -136,9 +147,7 @@ class Hooks:
         finally:
             for one in runs:
                 one.end()
-        if prompts is not None:
-            prompts += [HookPromptFragment(one.id, text) for one in runs for text in one.said]
-        return _together([one.effect for one in runs])
+        return runs
 
     def _facts(self, turn: Turn, event: HookEventName) -> dict[str, Any]:
         """What every hook is told; a session begins in no turn, a compaction needs no leave."""
@@ -170,10 +179,6 @@ class _Run:
         self.effect = Effect().fail("the hook was interrupted")
         self._turn, self._hook = turn, hook
         self._begun = time.time()
-
-    @property
-    def said(self) -> list[str]:
-        return self.effect.objections
 
     def begin(self) -> None:
         told = HookStartedNotification(self._turn.thread_id, self._summary(), self._turn.id)

@@ -20,16 +20,11 @@ class Subject:
     names: tuple[str, ...]
     input: Any
 
-    @property
-    def blocked(self) -> str:
-        """How the model is told that a hook has refused the call; two gaps: why, and what."""
+    def blocked(self, why: str) -> str:
+        """How the model is told that a hook has refused the call."""
         if self.names[0].startswith("mcp__"):
-            return f"Tool call blocked by PreToolUse hook: {{}}. Tool: {self.names[0]}"
-        return "Command blocked by PreToolUse hook: {}. Command: " + _plain(self.input["command"])
-
-
-def _plain(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+            return f"Tool call blocked by PreToolUse hook: {why}. Tool: {self.names[0]}"
+        return f"Command blocked by PreToolUse hook: {why}. Command: {self.input['command']}"
 
 
 def of_command(call_id: str, argv: Sequence[str], why: str | None = None) -> Subject:

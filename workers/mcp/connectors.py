@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from protocol.app import AppInfo
-from protocol.settings import App, AppTool, McpApproval, McpServer
+from protocol.settings import AppTool, McpApproval, McpServer, app_of
 
 Json = dict[str, Any]
-
-DEFAULT = "_default"
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def allowed(server: McpServer, told: Json) -> bool:
         return False
     if server.apps is None or (owner := connector(told)) is None:
         return True
-    app = _app(server, owner.id)
+    app = app_of(server.apps, owner.id)
     tool = app.tools.get(told["name"], AppTool())
     if not app.enabled:
         return False
@@ -78,10 +76,9 @@ def allowed(server: McpServer, told: Json) -> bool:
 def approval(server: McpServer, told: Json) -> McpApproval:
     """When the user is asked about this tool."""
     name = told["name"]
-    owner = None if server.apps is None else connector(told)
-    if owner is None:
+    if server.apps is None or (owner := connector(told)) is None:
         return server.approval_modes.get(name) or server.default_tools_approval_mode or "auto"
-    app = _app(server, owner.id)
+    app = app_of(server.apps, owner.id)
     return app.tools.get(name, AppTool()).approval_mode or app.default_tools_approval_mode or "auto"
 
 
@@ -93,15 +90,10 @@ def place(namespace: str, told: Json) -> tuple[str, str, str | None]:
     return namespace + owner.prefix, name.removeprefix(owner.prefix) or name, owner.description
 
 
-def found(tools: dict[str, Json]) -> list[AppInfo]:
+def found(tools: list[Json]) -> list[AppInfo]:
     """The apps of these tools, each once."""
-    owners = {owner for told in tools.values() if (owner := connector(told)) is not None}
+    owners = {owner for told in tools if (owner := connector(told)) is not None}
     return [owner.shown for owner in sorted(owners, key=lambda owner: owner.id)]
-
-
-def _app(server: McpServer, id: str) -> App:
-    apps = server.apps or {}
-    return apps.get(id) or apps.get(DEFAULT) or App()
 
 
 def _hints(told: Json) -> Json:

@@ -88,7 +88,7 @@ class Server:
             listed = await connection.tools()
             self.tools = {tool["name"]: tool for tool in listed if allowed(self.spec, tool)}
             if self.spec.apps is not None:
-                thread.link.send(Apps(found({tool["name"]: tool for tool in listed})))
+                thread.link.send(Apps(found(listed)))
             self._scope.deadline = inf
             self._connection = connection
             self._tell("ready")
